@@ -1,0 +1,262 @@
+//! What does this task wait for, and where in the program?
+//!
+//! A leaf future that returns `Pending` says so here: a [`Kind`], an opaque
+//! object id and the source location of the call, three relaxed stores into the
+//! [`Record`] of the task it runs in. An executor lends its record to the thread
+//! around each poll with [`enter`]; outside any task the stores go nowhere.
+//!
+//! Nothing else is needed for dumps that do not re-poll, for "who waits for this
+//! lock", and for the await graph: always on, in release builds too.
+//!
+//! # Who may touch what
+//!
+//! | what         | written by                        | read by            |
+//! |--------------|-----------------------------------|--------------------|
+//! | a `Record`   | the thread that polls its task    | anybody, any time  |
+//! | the pointer  | the thread it belongs to          | that thread        |
+//!
+//! A reader may see the kind of one wait and the location of the next. That
+//! makes a dump one glance out of date, never unsound: an object id is a number
+//! and is not followed, a location is `'static`.
+//!
+//! # Rejected
+//!
+//! * A `&'static` pair of kind and location as one pointer: `#[track_caller]`
+//!   gives the location only, so the pair would have to be interned per wait.
+//! * A seqlock over plain fields: undefined behaviour in Rust.
+
+use crate::shim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::{cell::Cell, fmt, marker::PhantomData, panic::Location, ptr, ptr::NonNull};
+
+/// What kind of thing a task waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Kind {
+    /// Something that writes no wait site: a future of a foreign crate.
+    #[default]
+    Unknown = 0,
+    /// A [`Mutex`](crate::Mutex).
+    Mutex,
+    /// An [`Event`](crate::Event).
+    Event,
+    /// A [`Condition`](crate::Condition).
+    Condition,
+    /// A [`Semaphore`](crate::Semaphore).
+    Semaphore,
+    /// A [`Notify`](crate::Notify).
+    Notify,
+    /// The value of a [`oneshot`](crate::oneshot) channel.
+    OneshotRecv,
+    /// The closing of a [`oneshot`](crate::oneshot) channel.
+    OneshotClosed,
+    /// Room in an [`mpsc`](crate::mpsc) channel.
+    MpscSend,
+    /// A message of an [`mpsc`](crate::mpsc) channel.
+    MpscRecv,
+    /// A deadline.
+    Timer,
+    /// Another task's end.
+    Join,
+    /// A source of I/O events to become readable.
+    Readable,
+    /// A source of I/O events to become writable.
+    Writable,
+    /// Its turn, after a yield.
+    Yield,
+    /// A fresh poll budget.
+    Budget,
+    /// One of several children of a combinator.
+    OneOf,
+}
+
+impl Kind {
+    /// Every kind, at the index of its number.
+    const ALL: [Self; 17] = [
+        Self::Unknown,
+        Self::Mutex,
+        Self::Event,
+        Self::Condition,
+        Self::Semaphore,
+        Self::Notify,
+        Self::OneshotRecv,
+        Self::OneshotClosed,
+        Self::MpscSend,
+        Self::MpscRecv,
+        Self::Timer,
+        Self::Join,
+        Self::Readable,
+        Self::Writable,
+        Self::Yield,
+        Self::Budget,
+        Self::OneOf,
+    ];
+
+    fn from_number(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or_default()
+    }
+}
+
+/// One reading of a [`Record`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct WaitSite {
+    /// What kind of thing is waited for.
+    pub kind: Kind,
+    /// Which one: an opaque number, equal for waits on the same object.
+    pub object: usize,
+    /// The call that waits, if the leaf told.
+    pub location: Option<&'static Location<'static>>,
+}
+
+impl fmt::Debug for WaitSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:#x}", self.kind, self.object)?;
+        match self.location {
+            Some(location) => write!(f, " at {location}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the leaves of one task write what they wait for.
+#[derive(Debug)]
+pub struct Record {
+    kind: AtomicU8,
+    object: AtomicUsize,
+    location: AtomicPtr<Location<'static>>,
+}
+
+impl Record {
+    crate::const_fn! {
+        /// A task that waits for nothing.
+        pub const fn new() -> Self {
+            Self {
+                kind: AtomicU8::new(Kind::Unknown as u8),
+                object: AtomicUsize::new(0),
+                location: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+    }
+
+    /// Forgets the last wait: before a poll, and when the record is used again.
+    #[inline]
+    pub fn clear(&self) {
+        // Relaxed: a statistic with one writer.
+        self.kind.store(Kind::Unknown as u8, Relaxed);
+    }
+
+    /// What the task said last. `None`: nothing, or its leaf is a foreign one.
+    #[must_use]
+    pub fn read(&self) -> Option<WaitSite> {
+        // Relaxed, all three: statistics; the reader may see a mixture.
+        let kind = Kind::from_number(self.kind.load(Relaxed));
+        if kind == Kind::Unknown {
+            return None;
+        }
+        let object = self.object.load(Relaxed);
+        let location = NonNull::new(self.location.load(Relaxed));
+        // SAFETY: `write` stores nothing but pointers made from `&'static
+        // Location`, so whichever store this load saw, the target lives for ever.
+        let location = location.map(|it| unsafe { it.as_ref() });
+        Some(WaitSite { kind, object, location })
+    }
+
+    #[inline]
+    fn write(&self, kind: Kind, object: usize, location: &'static Location<'static>) {
+        // Relaxed, all three: statistics with one writer.
+        self.object.store(object, Relaxed);
+        self.location.store(ptr::from_ref(location).cast_mut(), Relaxed);
+        self.kind.store(kind as u8, Relaxed);
+    }
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+crate::thread_local! {
+    static CURRENT: Cell<*const Record> = const { Cell::new(ptr::null()) };
+}
+
+/// Says that the current task waits: for what kind of thing, which one, and at
+/// which call. Leaves call it just before they return `Pending`.
+#[inline]
+pub fn waiting(kind: Kind, object: usize, location: &'static Location<'static>) {
+    let record = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: `Entered` holds a borrow of the record for as long as the pointer
+    // stands here, and puts the one before it back.
+    if let Some(record) = unsafe { record.as_ref() } {
+        record.write(kind, object, location);
+    }
+}
+
+/// Lends `record` to this thread until the guard is dropped: around one poll.
+///
+/// The guard must be dropped, not forgotten, before `record` ends; that is what
+/// its obligation says.
+///
+/// # Safety
+///
+/// 1. The returned guard is dropped before `record` is freed or moved.
+/// 2. Guards of one thread are dropped in the reverse order of their making.
+#[inline]
+pub unsafe fn enter<'a>(record: &'a Record) -> Entered<'a> {
+    let before = CURRENT.try_with(|current| current.replace(record)).unwrap_or(ptr::null());
+    Entered { before, record: PhantomData }
+}
+
+/// A [`Record`] lent to this thread.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    before: *const Record,
+    record: PhantomData<&'a Record>,
+}
+
+impl Drop for Entered<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = CURRENT.try_with(|current| current.set(self.before));
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_written_to_the_innermost_record() {
+        let (outer, inner) = (Record::new(), Record::new());
+        // SAFETY: both guards end inside this function, the inner one first.
+        let outer_guard = unsafe { enter(&outer) };
+        {
+            // SAFETY: as above.
+            let _inner_guard = unsafe { enter(&inner) };
+            waiting(Kind::Mutex, 7, Location::caller());
+        }
+        waiting(Kind::Event, 8, Location::caller());
+        drop(outer_guard);
+        waiting(Kind::Timer, 9, Location::caller());
+
+        assert_eq!(inner.read().map(|site| (site.kind, site.object)), Some((Kind::Mutex, 7)));
+        assert_eq!(outer.read().map(|site| (site.kind, site.object)), Some((Kind::Event, 8)));
+    }
+
+    #[test]
+    fn a_cleared_record_waits_for_nothing() {
+        let record = Record::new();
+        record.write(Kind::Join, 1, Location::caller());
+        record.clear();
+        assert_eq!(record.read(), None);
+    }
+
+    #[test]
+    fn every_kind_survives_its_number() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_number(kind as u8), kind);
+        }
+        assert_eq!(Kind::from_number(u8::MAX), Kind::Unknown);
+    }
+}

@@ -1,1 +1,70 @@
-//! The executor.
+//! A work-stealing executor that knows no operating system.
+//!
+//! It makes tasks, decides who runs them and where, and sleeps through a
+//! [`Driver`](sync::driver::Driver): that is all it knows of the world outside.
+//!
+//! # The life of a task
+//!
+//! 1. [`spawn`] takes memory from the worker's free list, writes the cell and puts
+//!    the task at the end of the worker's queue.
+//! 2. The worker, or one that steals it, polls it with a fresh budget.
+//! 3. A leaf future returns `Pending` and notes what it waits for.
+//! 4. The poll ends; one read-modify-write makes the task idle.
+//! 5. A wake makes it BUSY again and queues it, in the next-task slot if the wake
+//!    comes from another task's poll.
+//! 6. The last poll drops the future and stores the output.
+//! 7. The join word decides whose the output is; the joiner is woken.
+//! 8. Whoever gets it lets go of the cell; the last waker frees it.
+//! 9. The memory goes back to the free list it came from.
+//!
+//! # Map
+//!
+//! ```text
+//!   builder ─▶ executor ─▶ thread ─▶ worker ─▶ scheduler ─▶ closing, context ─▶ desk ─▶ queue ─▶ task
+//!              spawn    ─▶ thread                  │             inbox ─▶ task
+//!                                                  ├─▶ blocking, idle, metrics, unhandled, config
+//! ```
+
+mod blocking;
+mod builder;
+mod closing;
+mod config;
+#[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
+mod context;
+mod deque;
+mod desk;
+#[expect(unsafe_code, reason = "runs a main future that borrows as a pinned task")]
+mod executor;
+mod idle;
+#[expect(unsafe_code, reason = "a list of records that only one thread follows")]
+mod inbox;
+mod metrics;
+#[expect(unsafe_code, reason = "a task in a slot is a pointer")]
+mod queue;
+mod rng;
+#[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
+mod scheduler;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod smoke;
+mod spawn;
+mod task;
+#[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
+mod thread;
+mod unhandled;
+mod worker;
+
+pub use builder::{BuildError, Builder};
+pub use config::{Flavor, Shutdown, ShutdownReport};
+pub use executor::{EnterGuard, Executor, Handle, LocalExecutor};
+pub use metrics::{Metrics, WorkerMetrics};
+pub use spawn::{
+    TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,
+    yield_now,
+};
+pub use sync::driver::ThreadDriver;
+pub use task::{
+    error::JoinError,
+    info::{Id, TaskInfo},
+    join::{AbortHandle, JoinHandle},
+};
+pub use unhandled::Unhandled;

@@ -1,0 +1,276 @@
+//! How an executor is set up.
+
+use crate::{
+    config::{Config, Flavor, WORKERS_MAX},
+    executor::{Executor, LocalExecutor},
+    scheduler::Scheduler,
+    unhandled::Unhandled,
+};
+use std::{error::Error, fmt, future::Future, io, sync::Arc, time::Duration};
+use sync::driver::Driver;
+
+/// Sets an executor up.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::{Builder, ThreadDriver};
+///
+/// let executor = Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .thread_name("example")
+///     .build_with(ThreadDriver::new)?;
+/// assert_eq!(executor.handle().workers(), 2);
+/// # Ok::<(), bowerbird_executor::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    config: Config,
+}
+
+impl Builder {
+    /// Workers on threads of their own, one per core.
+    pub fn new_multi_thread() -> Self {
+        Self { config: Config::new(Flavor::MultiThread) }
+    }
+
+    /// One worker: the thread that calls `block_on`.
+    pub fn new_current_thread() -> Self {
+        Self { config: Config::new(Flavor::CurrentThread) }
+    }
+
+    /// How many workers. By default as many as the process has cores. A
+    /// current-thread executor has one, whatever is said here.
+    pub fn worker_threads(mut self, workers: usize) -> Self {
+        if self.config.flavor == Flavor::MultiThread {
+            self.config.workers = workers;
+        }
+        self
+    }
+
+    /// What the names of threads begin with.
+    pub fn thread_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.config.thread_name = name.into();
+        self
+    }
+
+    /// The stack size of threads, in bytes. By default what std uses.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.config.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// How many threads the blocking pool may have. By default 512.
+    pub fn max_blocking_threads(mut self, threads: usize) -> Self {
+        self.config.blocking_threads_max = threads;
+        self
+    }
+
+    /// How long a thread of the blocking pool waits for a job before it ends. By
+    /// default ten seconds.
+    pub fn thread_keep_alive(mut self, patience: Duration) -> Self {
+        self.config.thread_keep_alive = patience;
+        self
+    }
+
+    /// How many operations a poll may do before it must yield. By default 128.
+    pub fn budget(mut self, operations: u32) -> Self {
+        self.config.budget = operations;
+        self
+    }
+
+    /// Where the workers' random numbers start from.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.config.seed = seed;
+        self
+    }
+
+    /// Is called on each thread of the runtime when it starts.
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.hooks.thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Is called on each thread of the runtime before it ends.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.hooks.thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Is called before a thread sleeps for want of work. It may spawn and wake.
+    pub fn on_thread_park(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.hooks.thread_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Is called after a thread slept.
+    pub fn on_thread_unpark(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.hooks.thread_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// Hears of errors that no handle tells. Without it they go to stderr.
+    #[doc(alias = "set_exception_handler")]
+    pub fn on_unhandled(mut self, hook: impl Fn(&Unhandled) + Send + Sync + 'static) -> Self {
+        self.config.hooks.unhandled = Some(Arc::new(hook));
+        self
+    }
+
+    /// Builds an executor that sleeps in what `driver` makes for a number of seats.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: zero workers or blocking threads, a budget of zero, more
+    /// workers than anybody has cores, or no thread to be had.
+    pub fn build_with<D: Driver>(
+        self,
+        driver: impl FnOnce(usize) -> D,
+    ) -> Result<Executor, BuildError> {
+        let driver = Arc::new(driver(self.seats()));
+        self.build(driver)
+    }
+
+    /// Builds an executor that sleeps in `driver`, which must have
+    /// [`seats`](Self::seats) seats.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_with`](Self::build_with).
+    pub fn build(self, driver: Arc<dyn Driver>) -> Result<Executor, BuildError> {
+        self.start(driver, 0)
+    }
+
+    /// Builds a current-thread executor whose local tasks outlive `block_on`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_with`](Self::build_with).
+    ///
+    /// # Panics
+    ///
+    /// If the builder is one for a multi-thread executor.
+    pub fn build_local(self, driver: Arc<dyn Driver>) -> Result<LocalExecutor, BuildError> {
+        assert!(
+            self.config.flavor == Flavor::CurrentThread,
+            "a local executor runs on one thread: use Builder::new_current_thread()"
+        );
+        self.start(driver, 0).map(LocalExecutor::new)
+    }
+
+    /// As [`build_local`](Self::build_local), with a driver that `driver` makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_with`](Self::build_with).
+    pub fn build_local_with<D: Driver>(
+        self,
+        driver: impl FnOnce(usize) -> D,
+    ) -> Result<LocalExecutor, BuildError> {
+        let driver = Arc::new(driver(self.seats()));
+        self.build_local(driver)
+    }
+
+    /// Runs a program: the calling thread becomes worker 0 and runs `main`, which
+    /// need not be `Send`; the executor ends with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_with`](Self::build_with).
+    ///
+    /// # Panics
+    ///
+    /// If `main` panics, or inside another runtime's task.
+    #[track_caller]
+    pub fn run<F: Future>(self, driver: Arc<dyn Driver>, main: F) -> Result<F::Output, BuildError> {
+        crate::executor::refuse_inside_a_task();
+        Ok(self.start(driver, 1)?.run(main))
+    }
+
+    fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
+        self.check()?;
+        Executor::start(Scheduler::new(self.config, driver), first).map_err(BuildError::NoThread)
+    }
+
+    /// How many seats the driver must have: one for each worker, and some for
+    /// guests.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.config.seats()
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let config = &self.config;
+        match () {
+            () if config.workers == 0 || config.workers > WORKERS_MAX => {
+                Err(BuildError::Workers(config.workers))
+            }
+            () if config.blocking_threads_max == 0 => Err(BuildError::BlockingThreads),
+            () if config.budget == 0 => Err(BuildError::Budget),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Why an executor could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// So many workers are not possible.
+    Workers(usize),
+    /// No thread for blocking closures.
+    BlockingThreads,
+    /// No operation per poll.
+    Budget,
+    /// The system gave no thread.
+    NoThread(io::Error),
+    /// The system gave no driver: no file descriptor, most likely.
+    Driver(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workers(0) => f.write_str(
+                "worker_threads(0): a multi-thread runtime needs at least one worker; for none \
+                 beside the caller use Builder::new_current_thread()",
+            ),
+            Self::Workers(n) => {
+                write!(f, "worker_threads({n}): at most {WORKERS_MAX} are possible")
+            }
+            Self::BlockingThreads => {
+                f.write_str("max_blocking_threads(0): spawn_blocking needs at least one thread")
+            }
+            Self::Budget => f.write_str("budget(0): a poll must be able to do one operation"),
+            Self::NoThread(error) => write!(
+                f,
+                "a worker thread could not be started ({error}): ask for fewer workers, or raise \
+                 the limit of threads"
+            ),
+            Self::Driver(error) => write!(
+                f,
+                "the reactor could not be opened ({error}): close files, or raise the limit of \
+                 open ones"
+            ),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoThread(error) | Self::Driver(error) => Some(error),
+            Self::Workers(_) | Self::BlockingThreads | Self::Budget => None,
+        }
+    }
+}
+
+impl From<BuildError> for io::Error {
+    fn from(error: BuildError) -> Self {
+        let kind = match &error {
+            BuildError::NoThread(error) | BuildError::Driver(error) => error.kind(),
+            _ => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}

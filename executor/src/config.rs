@@ -1,0 +1,165 @@
+//! Each knob of an executor, its default, and the reason for the default.
+
+use crate::{task::info::TaskInfo, unhandled::Unhandled};
+use std::{fmt, sync::Arc, time::Duration};
+use sync::coop;
+
+/// Workers at most: seats are counted in 32 bits, and nobody has more cores.
+pub(crate) const WORKERS_MAX: usize = 1 << 12;
+/// Threads that may sleep in the driver while they run a future of their own
+/// beside the workers. Those that come later park by themselves.
+pub(crate) const GUESTS_MAX: usize = 16;
+/// Every how many turns a busy worker looks at the driver and at the queue of the
+/// runtime. tokio's figure: 107 ns for an empty look, spread over 61 polls.
+pub(crate) const LOOK_INTERVAL: u32 = 61;
+/// Events a busy worker takes in at one look, so that it does not hoard.
+pub(crate) const HARVEST_BUSY: usize = 256;
+/// Events a worker takes in that has nothing else to do.
+pub(crate) const HARVEST_IDLE: usize = 1024;
+/// Tasks taken from the next-task slot in a row, before the queue has its turn.
+pub(crate) const SLOT_RUNS_MAX: u32 = 3;
+/// Tasks moved at most by one steal, or from the queue of the runtime.
+pub(crate) const BATCH_MAX: usize = 32;
+
+/// Whether the runtime has worker threads of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flavor {
+    /// One worker: the thread in `block_on`.
+    CurrentThread,
+    /// One worker per core, or as many as the builder was told.
+    MultiThread,
+}
+
+/// A callback without arguments.
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// What users may watch.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) thread_start: Option<Hook>,
+    pub(crate) thread_stop: Option<Hook>,
+    pub(crate) thread_park: Option<Hook>,
+    pub(crate) thread_unpark: Option<Hook>,
+    pub(crate) unhandled: Option<Arc<dyn Fn(&Unhandled) + Send + Sync>>,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
+
+/// How an executor behaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) flavor: Flavor,
+    pub(crate) workers: usize,
+    pub(crate) budget: u32,
+    pub(crate) thread_name: Arc<str>,
+    pub(crate) thread_stack_size: Option<usize>,
+    pub(crate) blocking_threads_max: usize,
+    pub(crate) thread_keep_alive: Duration,
+    pub(crate) seed: u64,
+    pub(crate) hooks: Hooks,
+}
+
+impl Config {
+    pub(crate) fn new(flavor: Flavor) -> Self {
+        Self {
+            flavor,
+            workers: match flavor {
+                Flavor::CurrentThread => 1,
+                Flavor::MultiThread => num_cpus::get(),
+            },
+            budget: coop::BUDGET_DEFAULT,
+            thread_name: "bowerbird".into(),
+            thread_stack_size: None,
+            // tokio's figure: threads that block cost memory, not time.
+            blocking_threads_max: 512,
+            thread_keep_alive: Duration::from_secs(10),
+            seed: 0,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many seats the driver must have.
+    pub(crate) fn seats(&self) -> usize {
+        self.workers + GUESTS_MAX
+    }
+}
+
+/// How long a shutdown waits.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::Shutdown;
+/// use std::time::Duration;
+///
+/// let patient = Shutdown::default().workers(Duration::from_secs(60));
+/// assert_ne!(patient, Shutdown::default());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Shutdown {
+    pub(crate) workers: Duration,
+    pub(crate) blocking: Duration,
+}
+
+impl Default for Shutdown {
+    /// Five seconds for workers, which come to a suspension point sooner or never,
+    /// and 50 ms for blocking closures, which cannot be told to stop.
+    fn default() -> Self {
+        Self { workers: Duration::from_secs(5), blocking: Duration::from_millis(50) }
+    }
+}
+
+impl Shutdown {
+    /// Waits at most this long for every worker to finish the poll it is in.
+    pub fn workers(mut self, patience: Duration) -> Self {
+        self.workers = patience;
+        self
+    }
+
+    /// Waits at most this long for blocking closures that run.
+    pub fn blocking(mut self, patience: Duration) -> Self {
+        self.blocking = patience;
+        self
+    }
+}
+
+/// How a shutdown went.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it tells what did not end"]
+pub struct ShutdownReport {
+    /// How many tasks were cancelled.
+    pub cancelled: usize,
+    /// How many workers did not come back from a poll in time.
+    pub stuck_workers: usize,
+    /// How many blocking closures were left running.
+    pub abandoned_blocking: usize,
+    /// The tasks that had not ended when the time was up.
+    pub unfinished: Vec<TaskInfo>,
+}
+
+impl ShutdownReport {
+    /// Whether everything ended in time.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.stuck_workers == 0 && self.abandoned_blocking == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "shutdown: {} tasks cancelled, {} workers stuck in a poll, {} blocking closures left \
+             running",
+            self.cancelled, self.stuck_workers, self.abandoned_blocking
+        )?;
+        self.unfinished.iter().try_for_each(|task| write!(f, "\n  not ended: {task}"))
+    }
+}

@@ -1,0 +1,204 @@
+//! Of which runtime is this thread, and at which desk does it sit?
+//!
+//! One thread-local pointer to a [`Context`] on the stack of the function that
+//! entered. Contexts nest, also those of different runtimes; the innermost counts.
+//! This module lies below the scheduler and knows it by its address only: that
+//! is what keeps scheduler and context from needing each other.
+//!
+//! # Who may touch what
+//!
+//! | what            | who                                                       |
+//! |-----------------|-----------------------------------------------------------|
+//! | the pointer     | the thread, through [`enter`] and its guard               |
+//! | a context       | its thread; references to it do not outlive [`with`]      |
+//! | the desk inside | the same; it is taken out only by [`Context::take_desk`],  |
+//! |                 | which nobody calls while a reference to it is in use      |
+
+use crate::{
+    desk::Desk,
+    inbox::{Inbox, Place},
+    task::Task,
+};
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    rc::Rc,
+    sync::Arc,
+};
+
+/// What a thread is to a runtime.
+pub(crate) struct Context {
+    /// The scheduler, which outlives the context.
+    pub(crate) scheduler: Arc<dyn Any + Send + Sync>,
+    desk: Cell<*mut Desk>,
+    /// For threads that run pinned tasks.
+    pub(crate) inbox: Option<Arc<Inbox>>,
+    /// Pinned tasks that are ready.
+    pub(crate) pinned: RefCell<VecDeque<Task>>,
+    /// Whether a task of this context is being polled.
+    pub(crate) is_polling: Cell<bool>,
+    /// Whether the desk was lent in the middle of the poll that runs.
+    pub(crate) has_lent: Cell<bool>,
+    /// Where the thread sleeps, and which seat of the driver it is attached to.
+    pub(crate) place: Cell<Place>,
+    /// The context around this one.
+    before: Cell<*const Self>,
+    /// Left, out of order: to be skipped.
+    is_left: Cell<bool>,
+}
+
+impl Context {
+    /// A thread of the runtime with this scheduler: with an inbox if it runs
+    /// pinned tasks.
+    pub(crate) fn new(scheduler: Arc<dyn Any + Send + Sync>, inbox: Option<Arc<Inbox>>) -> Self {
+        Self {
+            scheduler,
+            desk: Cell::new(ptr::null_mut()),
+            inbox,
+            pinned: RefCell::default(),
+            is_polling: Cell::new(false),
+            has_lent: Cell::new(false),
+            place: Cell::new(Place::Parker),
+            before: Cell::new(ptr::null()),
+            is_left: Cell::new(false),
+        }
+    }
+
+    /// Whether this thread belongs to the scheduler at `address`.
+    #[inline]
+    pub(crate) fn is_of(&self, address: *const ()) -> bool {
+        ptr::eq(Arc::as_ptr(&self.scheduler).cast::<()>(), address)
+    }
+
+    /// Sits down.
+    pub(crate) fn put_desk(&self, desk: Box<Desk>) {
+        let before = self.desk.replace(Box::into_raw(desk));
+        debug_assert!(before.is_null(), "one desk at a time");
+    }
+
+    /// Gets up. Nobody may be using what [`desk`](Self::desk) gave.
+    pub(crate) fn take_desk(&self) -> Option<Box<Desk>> {
+        let desk = NonNull::new(self.desk.replace(ptr::null_mut()))?;
+        // SAFETY: `put_desk` made it of a box, and it is taken out once.
+        Some(unsafe { Box::from_raw(desk.as_ptr()) })
+    }
+
+    /// The desk at which this thread sits. The reference must not be used after
+    /// user code ran: that may have handed the desk on.
+    #[inline]
+    pub(crate) fn desk(&self) -> Option<&Desk> {
+        // SAFETY: a desk in the cell is alive and of this thread; `take_desk` is
+        // called only where no such reference is in use, by its contract.
+        unsafe { self.desk.get().as_ref() }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        debug_assert!(self.desk.get().is_null(), "a desk was left behind");
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("desk", &self.desk()).finish_non_exhaustive()
+    }
+}
+
+sync::thread_local! {
+    static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+}
+
+/// This thread is in `context` until the guard is dropped.
+///
+/// # Safety
+///
+/// 1. The guard is dropped before `context` ends or moves.
+/// 2. Guards of one thread are dropped in the reverse order of their making,
+///    except for those of [`enter_shared`].
+pub(crate) unsafe fn enter(context: &Context) -> Entered {
+    push(context);
+    Entered { context, not_send: PhantomData }
+}
+
+fn push(context: &Context) {
+    let before = CURRENT.try_with(|current| current.replace(context)).unwrap_or(ptr::null());
+    context.before.set(before);
+}
+
+/// Goes back to the context around `context`, past those that were left already.
+fn pop(context: &Context) {
+    let mut before = context.before.get();
+    // SAFETY: a context which another one points to is alive: it is on the stack
+    // further out, or was left out of order and is not freed.
+    while let Some(it) = unsafe { before.as_ref() }.filter(|it| it.is_left.get()) {
+        before = it.before.get();
+    }
+    let _ = CURRENT.try_with(|current| current.set(before));
+}
+
+/// A thread in a context.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    context: *const Context,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // SAFETY: alive, by obligation 1 of `enter`.
+        pop(unsafe { &*self.context });
+    }
+}
+
+/// This thread is in `context` until the guard is dropped, in whatever order.
+pub(crate) fn enter_shared(context: Rc<Context>) -> EnteredShared {
+    push(&context);
+    EnteredShared { context: Some(context), not_send: PhantomData }
+}
+
+/// A thread in a context that the guard owns.
+#[derive(Debug)]
+pub(crate) struct EnteredShared {
+    context: Option<Rc<Context>>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for EnteredShared {
+    fn drop(&mut self) {
+        let Some(context) = self.context.take() else { return };
+        let is_innermost = CURRENT.try_with(|it| ptr::eq(it.get(), Rc::as_ptr(&context)));
+        match is_innermost {
+            Ok(true) => pop(&context),
+            // Another context was entered since and points to this one: it must
+            // stay where it is. A leak, as the price of an order nobody wants.
+            Ok(false) => {
+                context.is_left.set(true);
+                std::mem::forget(context);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Makes `context` the innermost one again: user code may have kept the guard of
+/// another one beyond its poll.
+#[inline]
+pub(crate) fn restore(context: &Context) {
+    let _ = CURRENT.try_with(|current| {
+        if !ptr::eq(current.get(), context) {
+            current.set(context);
+        }
+    });
+}
+
+/// Calls `look` with the innermost context of this thread.
+#[inline]
+pub(crate) fn with<T>(look: impl FnOnce(Option<&Context>) -> T) -> T {
+    let context = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: alive while its guard is, by the obligations of `enter`.
+    look(unsafe { context.as_ref() })
+}

@@ -1,0 +1,64 @@
+//! What one worker works at: its queue, its memory, its counters.
+//!
+//! A desk is owned by one thread at a time and is passed on as a whole: a thread
+//! that is about to block hands it to a substitute; a thread that leaves a
+//! current-thread runtime leaves it for the next. While a thread sits at it, the
+//! desk lies in that thread's [context](crate::context), where spawns and wakes
+//! find it without an atomic write.
+
+use crate::{
+    deque,
+    rng::Rng,
+    task::{Task, Tenant},
+};
+use std::cell::{Cell, RefCell};
+use sync::driver::Seat;
+
+/// The first tick. Near wrap-around under debug assertions, so that every test
+/// crosses it.
+const TICK_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 100 } else { 0 };
+
+/// The place of one worker.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) seat: Seat,
+    /// The worker's number.
+    pub(crate) index: usize,
+    pub(crate) tenant: Tenant,
+    pub(crate) local: deque::Worker<Task>,
+    pub(crate) rng: RefCell<Rng>,
+    /// Counts turns of the loop.
+    pub(crate) tick: Cell<u32>,
+    /// How many tasks in a row came from the next-task slot.
+    pub(crate) slot_runs: Cell<u32>,
+    pub(crate) is_searching: Cell<bool>,
+    pub(crate) is_asleep: Cell<bool>,
+}
+
+impl Desk {
+    pub(crate) fn new(index: usize, tenant: Tenant, seed: u64) -> Self {
+        Self {
+            seat: Seat(u32::try_from(index).expect("the builder limits the workers")),
+            index,
+            tenant,
+            local: deque::Worker::new_fifo(),
+            rng: RefCell::new(Rng::new(seed)),
+            tick: Cell::new(TICK_FIRST),
+            slot_runs: Cell::new(0),
+            is_searching: Cell::new(false),
+            is_asleep: Cell::new(false),
+        }
+    }
+
+    /// One turn more.
+    pub(crate) fn next_tick(&self) -> u32 {
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        tick
+    }
+
+    /// The worker to try first.
+    pub(crate) fn random_below(&self, n: usize) -> usize {
+        self.rng.borrow_mut().below(n)
+    }
+}

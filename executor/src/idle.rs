@@ -1,0 +1,252 @@
+//! Who searches, who sleeps, and whom does new work wake?
+//!
+//! A pusher looks for a sleeper while a worker, having found no work, falls
+//! asleep. If each looks before the other has written, the job waits for ever.
+//! So each writes first, fences, and looks second:
+//!
+//! ```text
+//!     pusher, from outside            worker
+//!     ────────────────────            ──────
+//!     push the task                   count itself asleep
+//!     fence  ◀────────── D1 ────────▶ fence
+//!     anybody asleep? wake one        any task? stay awake
+//! ```
+//!
+//! Whichever fence comes first, the other side's look sees its write. Both may
+//! see: that costs a needless wake, never a lost task.
+//!
+//! A *worker* that pushes to its own queue does not fence: it runs those tasks
+//! itself, if nobody else does. It only glances at the count, when it spawns and
+//! before each poll with a backlog, so that work spreads.
+//!
+//! # One searcher
+//!
+//! At most one worker searches at a time: one that was woken for work, or one that
+//! ran out of it. While there is a searcher nobody else is woken, so a pusher may
+//! rely on the searcher and go. Therefore a searcher that found something stops
+//! searching, fences, looks whether there is more and if so wakes the next one,
+//! before it starts to run (D2); and a searcher that found nothing stops searching
+//! *before* its last look, by the same write that counts it asleep (D1).
+//!
+//! # The word
+//!
+//! ```text
+//!     63 ────────────── 32 31 ───────────── 0
+//!    ┌────────────────────┬──────────────────┐
+//!    │ workers asleep     │ workers searching│
+//!    └────────────────────┴──────────────────┘
+//! ```
+//!
+//! It changes under the lock of the list of sleepers, except that a worker which
+//! starts or stops searching changes it alone. Who looks takes no lock.
+//!
+//! # Synchronization edges
+//!
+//! | edge | one side              | other side             | never both              |
+//! |------|-----------------------|------------------------|-------------------------|
+//! | D1   | [`Idle::work_pushed`] | [`Idle::fall_asleep`]  | miss the other's write  |
+//! | D2   | [`Idle::work_pushed`] | [`Idle::stop_search`]  | miss the other's write  |
+//!
+//! # Rejected
+//!
+//! * `SeqCst` on the accesses instead of fences: as strong, but loom reads it
+//!   as `AcqRel`, so D1 could not be modelled.
+//! * Waking a worker for every push: most find nothing and sleep again.
+//! * A threshold of queue length times mean poll time: it runs exactly those
+//!   bursts one after the other whose length it mispredicts.
+//! * A lock-free set of sleepers: a wake costs 2 µs and more beside it, and the
+//!   list wakes who slept last, with the warmest caches.
+
+use sync::shim::{
+    Lock,
+    atomic::{
+        AtomicU64,
+        Ordering::{Relaxed, SeqCst},
+        fence,
+    },
+};
+
+const SEARCHING: u64 = 1;
+const ASLEEP: u64 = 1 << 32;
+
+/// Which workers sleep and whether one searches.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    word: AtomicU64,
+    beds: Lock<Beds>,
+    workers: usize,
+}
+
+#[derive(Debug)]
+struct Beds {
+    /// Who sleeps, by worker index; the one that fell asleep last at the end.
+    sleepers: Vec<usize>,
+    /// For each worker what it is when it gets up.
+    awake: Vec<Awake>,
+}
+
+/// How a worker falls asleep.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asleep {
+    /// Others are awake.
+    OneOfSome,
+    /// Everybody sleeps now.
+    TheLast,
+}
+
+/// What a worker is when it is awake again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awake {
+    /// Somebody woke it for work: it is the searcher.
+    Searching,
+    /// It got up by itself.
+    ByItself,
+}
+
+impl Idle {
+    /// `workers` workers, all awake.
+    pub(crate) fn new(workers: usize) -> Self {
+        let sleepers = Vec::with_capacity(workers);
+        let beds = Lock::new(Beds { sleepers, awake: vec![Awake::ByItself; workers] });
+        Self { word: AtomicU64::new(0), beds, workers }
+    }
+
+    /// After a push from outside: the worker to wake, if any. D1, D2, the pusher's
+    /// side. The caller must unpark it.
+    #[must_use]
+    pub(crate) fn work_pushed(&self) -> Option<usize> {
+        fence(SeqCst);
+        self.wake_one()
+    }
+
+    /// A worker's own look at whether its backlog should be shared: no fence, it
+    /// misses a worker that falls asleep this moment, and looks again soon.
+    #[must_use]
+    pub(crate) fn share(&self) -> Option<usize> {
+        self.wake_one()
+    }
+
+    fn wake_one(&self) -> Option<usize> {
+        if !self.wants_a_wake() {
+            return None;
+        }
+        let mut beds = self.beds.lock();
+        if !self.wants_a_wake() {
+            return None;
+        }
+        let worker = beds.sleepers.pop()?;
+        beds.awake[worker] = Awake::Searching;
+        // Relaxed: under the lock; what crosses does so by D1.
+        self.word.fetch_add(SEARCHING.wrapping_sub(ASLEEP), Relaxed);
+        Some(worker)
+    }
+
+    /// Somebody sleeps and nobody searches.
+    fn wants_a_wake(&self) -> bool {
+        // Relaxed: ordered by the fence of D1 where that matters.
+        let word = self.word.load(Relaxed);
+        word >= ASLEEP && word % ASLEEP == 0
+    }
+
+    /// A worker that ran out of work asks to search. `false`: another one does.
+    #[must_use]
+    pub(crate) fn start_search(&self) -> bool {
+        // Relaxed, both: a right that is given and taken by one word alone.
+        let word = self.word.load(Relaxed);
+        word % ASLEEP == 0
+            && self.word.compare_exchange(word, word + SEARCHING, Relaxed, Relaxed).is_ok()
+    }
+
+    /// A searcher found something. The caller must look for more work, and wake
+    /// the next worker if there is any. D2, the searcher's side.
+    pub(crate) fn stop_search(&self) {
+        // Relaxed: as in `start_search`; what crosses does so by D2.
+        let before = self.word.fetch_sub(SEARCHING, Relaxed);
+        debug_assert!(before % ASLEEP > 0, "nobody searched");
+        fence(SeqCst);
+    }
+
+    /// Before sleep: the caller must look for work once more, and call
+    /// [`wake_up`](Self::wake_up) if it finds any. D1, the worker's side.
+    pub(crate) fn fall_asleep(&self, worker: usize, was_searching: bool) -> Asleep {
+        let asleep = {
+            let mut beds = self.beds.lock();
+            debug_assert!(!beds.sleepers.contains(&worker), "worker {worker} sleeps already");
+            beds.sleepers.push(worker);
+            beds.awake[worker] = Awake::ByItself;
+            let change = if was_searching { ASLEEP - SEARCHING } else { ASLEEP };
+            // Relaxed: under the lock; what crosses does so by D1.
+            self.word.fetch_add(change, Relaxed);
+            beds.sleepers.len()
+        };
+        fence(SeqCst);
+        match asleep == self.workers {
+            true => Asleep::TheLast,
+            false => Asleep::OneOfSome,
+        }
+    }
+
+    /// After sleep, for whatever reason it ended, or when that last look found
+    /// something.
+    pub(crate) fn wake_up(&self, worker: usize) -> Awake {
+        let mut beds = self.beds.lock();
+        self.remove(&mut beds, worker);
+        beds.awake[worker]
+    }
+
+    /// Takes a worker off the list that is wanted for work of its own. The caller
+    /// must unpark it.
+    pub(crate) fn get_up(&self, worker: usize) {
+        self.remove(&mut self.beds.lock(), worker);
+    }
+
+    fn remove(&self, beds: &mut Beds, worker: usize) {
+        if let Some(place) = beds.sleepers.iter().position(|it| *it == worker) {
+            beds.sleepers.remove(place);
+            // Relaxed: under the lock.
+            self.word.fetch_sub(ASLEEP, Relaxed);
+        }
+    }
+
+    /// Whether everybody sleeps.
+    pub(crate) fn all_asleep(&self) -> bool {
+        self.beds.lock().sleepers.len() == self.workers
+    }
+
+    /// How many sleep: a statistic.
+    pub(crate) fn asleep(&self) -> usize {
+        // Relaxed: a statistic.
+        (self.word.load(Relaxed) / ASLEEP) as usize
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_slept_last_is_woken_first() {
+        let idle = Idle::new(3);
+        assert_eq!(idle.fall_asleep(0, false), Asleep::OneOfSome);
+        assert_eq!(idle.fall_asleep(2, false), Asleep::OneOfSome);
+        assert_eq!(idle.work_pushed(), Some(2));
+        assert_eq!(idle.work_pushed(), None, "one searcher at a time");
+        assert_eq!(idle.wake_up(2), Awake::Searching);
+        idle.stop_search();
+        assert_eq!(idle.share(), Some(0));
+    }
+
+    #[test]
+    fn nobody_is_woken_when_nobody_sleeps() {
+        let idle = Idle::new(2);
+        assert_eq!(idle.work_pushed(), None);
+        assert!(idle.start_search());
+        assert!(!idle.start_search());
+        assert_eq!(idle.fall_asleep(0, true), Asleep::OneOfSome);
+        assert_eq!(idle.fall_asleep(1, false), Asleep::TheLast);
+        assert!(idle.all_asleep());
+        assert_eq!(idle.wake_up(0), Awake::ByItself);
+        assert_eq!(idle.asleep(), 1);
+    }
+}

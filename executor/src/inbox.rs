@@ -1,0 +1,168 @@
+//! How is a task queued that only one thread may run?
+//!
+//! Pinned tasks, which need not be `Send`, belong to a thread: not to a seat, not
+//! to a queue. Each thread that may have some owns an [`Inbox`]: whoever wakes a
+//! pinned task puts it there and wakes the thread, wherever that sleeps just now.
+//! The thread moves what has come to a queue of its own.
+//!
+//! ```text
+//!     any thread                          its own thread
+//!     ──────────                          ──────────────
+//!     push under the lock                 pending? take all under the lock
+//!     first one: pending = true           run them
+//!     unpark where it sleeps ───────────▶ park
+//! ```
+//!
+//! The token of the sleeping place is sticky, so a push after the thread looked
+//! and before it sleeps ends the sleep at once: no fence is needed here.
+//!
+//! The inbox also lists the thread's pinned tasks that live, so that the thread
+//! can drop them before it leaves: [`leave`](Inbox::close) first closes the inbox,
+//! after which a queued task is forgotten, and then drops the futures, one by one,
+//! on this thread and with no lock held.
+
+use crate::task::{Record, Task};
+use slab::Slab;
+use std::ptr::NonNull;
+use sync::{
+    driver::Seat,
+    parker::Parker,
+    shim::{
+        Lock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+/// Where a thread sleeps, so that it can be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the driver, as this worker.
+    Worker { seat: Seat, index: usize },
+    /// In the driver, as a guest.
+    Guest(Seat),
+    /// On the inbox's own parker: there was no seat for it.
+    Parker,
+}
+
+/// What comes for one thread.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    letters: Lock<Letters>,
+    /// Whether something came, to look at without the lock.
+    pending: AtomicBool,
+    pub(crate) parker: Parker,
+}
+
+#[derive(Debug)]
+struct Letters {
+    tasks: Vec<Task>,
+    place: Place,
+    is_closed: bool,
+    /// The thread sleeps, and nobody has woken it yet.
+    is_asleep: bool,
+    /// The thread's pinned tasks that live.
+    living: Slab<Living>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Living(NonNull<Record>);
+
+// SAFETY: only the inbox's own thread follows the pointer; others count.
+unsafe impl Send for Living {}
+
+impl Inbox {
+    pub(crate) fn new(place: Place) -> Self {
+        let letters = Letters {
+            tasks: vec![],
+            place,
+            is_closed: false,
+            is_asleep: false,
+            living: Slab::new(),
+        };
+        Self { letters: Lock::new(letters), pending: AtomicBool::new(false), parker: Parker::new() }
+    }
+
+    /// Puts a task in. Gives the place to wake if it is the first to come since
+    /// the thread looked; `rouse` is called if that ends its sleep.
+    #[must_use]
+    pub(crate) fn push(&self, task: Task, rouse: impl FnOnce()) -> Option<Place> {
+        let mut letters = self.letters.lock();
+        if letters.is_closed {
+            // Its future was dropped, or will be, by the thread it belongs to.
+            return None;
+        }
+        let is_first = letters.tasks.is_empty();
+        letters.tasks.push(task);
+        // Relaxed: a hint; the thread's sleep ends by the place's sticky token.
+        self.pending.swap(true, Relaxed);
+        if std::mem::take(&mut letters.is_asleep) {
+            rouse();
+        }
+        is_first.then_some(letters.place)
+    }
+
+    /// The thread is about to sleep as a guest. `false`: something came.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        let mut letters = self.letters.lock();
+        letters.is_asleep = letters.tasks.is_empty();
+        letters.is_asleep
+    }
+
+    /// The thread got up. `false`: somebody who woke it has said so already.
+    pub(crate) fn wake_up(&self) -> bool {
+        std::mem::take(&mut self.letters.lock().is_asleep)
+    }
+
+    /// Where the thread sleeps.
+    pub(crate) fn place(&self) -> Place {
+        self.letters.lock().place
+    }
+
+    /// The thread sleeps elsewhere from now on. It must look once more before it
+    /// sleeps there.
+    pub(crate) fn move_to(&self, place: Place) {
+        self.letters.lock().place = place;
+    }
+
+    /// Whether something came.
+    pub(crate) fn has_letters(&self) -> bool {
+        // Relaxed: a hint, see `push`.
+        self.pending.load(Relaxed)
+    }
+
+    /// Takes what came, in order.
+    pub(crate) fn take(&self, mut keep: impl FnMut(Task)) {
+        let tasks = {
+            let mut letters = self.letters.lock();
+            // Relaxed: under the lock.
+            self.pending.swap(false, Relaxed);
+            std::mem::take(&mut letters.tasks)
+        };
+        tasks.into_iter().for_each(&mut keep);
+    }
+
+    /// Lists a pinned task that is about to be made. `None`: the thread leaves.
+    pub(crate) fn enlist(&self, record: NonNull<Record>) -> Option<usize> {
+        let mut letters = self.letters.lock();
+        (!letters.is_closed).then(|| letters.living.insert(Living(record)))
+    }
+
+    /// A pinned task is over.
+    pub(crate) fn strike(&self, key: usize) {
+        self.letters.lock().living.remove(key);
+    }
+
+    /// The thread leaves: forgets what is queued, and all that comes.
+    pub(crate) fn close(&self) {
+        let mut letters = self.letters.lock();
+        letters.is_closed = true;
+        letters.tasks.clear();
+        // Relaxed: under the lock.
+        self.pending.swap(false, Relaxed);
+    }
+
+    /// One of the pinned tasks that live.
+    pub(crate) fn any_living(&self) -> Option<NonNull<Record>> {
+        self.letters.lock().living.iter().next().map(|(_, it)| it.0)
+    }
+}

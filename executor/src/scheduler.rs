@@ -1,0 +1,710 @@
+//! What the threads of a runtime share: how tasks are made, queued and ended.
+//!
+//! # From a wake to a poll
+//!
+//! | who queues              | where to                    | who is woken               |
+//! |-------------------------|-----------------------------|----------------------------|
+//! | a worker, inside a poll | its next-task slot          | nobody                     |
+//! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
+//! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
+//! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
+//! | for a pinned task       | its thread's inbox          | that thread                |
+//!
+//! # What keeps what alive
+//!
+//! Threads and handles of the runtime hold the scheduler. Tasks do not: a task's
+//! cell lies in a [home](crate::task::Home) inside the scheduler, and once the
+//! runtime is over each home with cells still out holds the scheduler instead. A
+//! waker on a foreign thread keeps its reference to the cell until the task is
+//! queued, so the pointers below stay good to the end of each call.
+
+use crate::{
+    blocking::{self, Job, Pool},
+    closing::{Closing, Duty},
+    config::Config,
+    context::{self, Context},
+    deque,
+    desk::Desk,
+    idle::Idle,
+    inbox::{Inbox, Place},
+    metrics::{Counters, Metrics},
+    queue::{Injector, Slot},
+    task::{
+        Birth, Home, Nature, Once, Record, Schedule, Stray, Task, Tenant, Why,
+        info::TaskInfo,
+        join::JoinHandle,
+        raw::{self, Reference},
+    },
+    unhandled::Unhandled,
+};
+use std::{
+    fmt,
+    panic::Location,
+    ptr::NonNull,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use sync::{
+    driver::{Driver, Seat},
+    shim::{
+        Lock,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Relaxed},
+        },
+    },
+};
+
+/// One runtime.
+pub(crate) struct Scheduler {
+    this: Weak<Self>,
+    pub(crate) config: Config,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) workers: Box<[Worker]>,
+    pub(crate) injector: Injector,
+    pub(crate) idle: Idle,
+    pub(crate) closing: Closing,
+    pub(crate) pool: Arc<Pool<BlockingJob>>,
+    /// One for each worker, and the last for everybody else.
+    homes: Box<[Home]>,
+    /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
+    /// has begun.
+    shared: Lock<Option<Tenant>>,
+    /// Seats for guests.
+    pub(crate) guest_seats: Lock<Vec<Seat>>,
+    /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
+    /// that are not workers.
+    engaged: AtomicUsize,
+}
+
+/// What others see of one worker. On cache lines of its own.
+#[repr(align(128))]
+pub(crate) struct Worker {
+    pub(crate) slot: Slot,
+    pub(crate) stealer: deque::Stealer<Task>,
+    pub(crate) counters: Counters,
+    /// Whether the thread with the older right to its desk waits for it.
+    pub(crate) is_wanted: AtomicBool,
+}
+
+/// How a new task is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl Scheduler {
+    /// A scheduler at whose desks nobody sits yet.
+    pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let owner = this.as_ptr().cast::<()>();
+            let count = config.workers;
+            let stride = u32::try_from(count + 1).expect("the builder limits the workers");
+            let homes: Box<[_]> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
+            let mut tenants = homes.iter().map(|home| {
+                // SAFETY: 1: one for each home. 2: the homes do not move, and
+                // desks are dropped before the scheduler, or with it.
+                unsafe { Tenant::new(NonNull::from(home)) }
+            });
+            let desks: Vec<_> = tenants
+                .by_ref()
+                .take(count)
+                .enumerate()
+                .map(|(index, it)| Box::new(Desk::new(index, it, seed(&config, index))))
+                .collect();
+            let shared = Lock::new(tenants.next());
+            let guests = (count..config.seats()).rev().map(|i| Seat(i as u32));
+            Self {
+                this: this.clone(),
+                pool: Pool::new(pool_config(&config)),
+                driver,
+                workers: desks.iter().map(|it| Worker::new(it)).collect(),
+                injector: Injector::new(),
+                idle: Idle::new(count),
+                closing: Closing::new(desks),
+                shared,
+                homes,
+                guest_seats: Lock::new(guests.collect()),
+                engaged: AtomicUsize::new(0),
+                config,
+            }
+        })
+    }
+
+    /// The scheduler that a home belongs to.
+    ///
+    /// # Safety
+    ///
+    /// 1. `home` is one of a scheduler's, which stays alive for `'a`.
+    unsafe fn of<'a>(home: NonNull<Home>) -> &'a Self {
+        // SAFETY: alive, and in a scheduler, by 1.
+        let owner = unsafe { home.as_ref() }.owner.cast::<Self>();
+        // SAFETY: `new` made the home with the scheduler's own address.
+        unsafe { &*owner }
+    }
+
+    pub(crate) fn address(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
+
+    /// One more owner.
+    pub(crate) fn arc(&self) -> Arc<Self> {
+        self.this.upgrade().expect("somebody owns a scheduler that is in use")
+    }
+
+    // ── making tasks ──────────────────────────────────────────────────────────
+
+    /// Makes a task that any worker may run, and queues it.
+    pub(crate) fn spawn<F>(&self, future: F, options: Options) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let location = options.location;
+        let made =
+            self.make(options, Nature::Stealable, 0, future, |home, _| Some(Stealable { home }));
+        match made {
+            Ok((task, handle)) => {
+                self.queue(task, Why::Spawned);
+                handle
+            }
+            Err(future) => {
+                drop(future);
+                JoinHandle::refused(location)
+            }
+        }
+    }
+
+    /// Makes a task that only this thread runs, and queues it.
+    ///
+    /// # Panics
+    ///
+    /// If this thread does not run pinned tasks of this runtime.
+    pub(crate) fn spawn_local<F>(
+        &self,
+        inbox: &Arc<Inbox>,
+        future: F,
+        options: Options,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let location = options.location;
+        // SAFETY: what the future borrows lives for ever, being 'static.
+        let made = unsafe { self.pin(inbox, future, options) };
+        match made {
+            Ok((task, handle)) => {
+                self.queue_pinned(inbox, task);
+                handle
+            }
+            Err(future) => {
+                drop(future);
+                JoinHandle::refused(location)
+            }
+        }
+    }
+
+    /// Makes a task that only the inbox's thread runs, and does not queue it.
+    ///
+    /// # Safety
+    ///
+    /// 1. What `future` borrows outlives the task: it completes, or the inbox's
+    ///    thread drops its pinned tasks, before that ends.
+    pub(crate) unsafe fn pin<F: Future>(
+        &self,
+        inbox: &Arc<Inbox>,
+        future: F,
+        options: Options,
+    ) -> Result<(Task, JoinHandle<F::Output>), F> {
+        self.make(options, Nature::Pinned, 0, future, |home, record| {
+            let key = inbox.enlist(record)?;
+            Some(Pinned { home, inbox: inbox.clone(), key })
+        })
+    }
+
+    /// Makes a job of a closure, for the blocking pool.
+    pub(crate) fn spawn_blocking<C, T>(&self, closure: C, options: Options) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let location = options.location;
+        let once = Once::new(closure);
+        let made = self.make(options, Nature::Blocking, 1, once, |home, _| Some(OnPool { home }));
+        let Ok((task, handle)) = made else {
+            return JoinHandle::refused(location);
+        };
+        self.engage();
+        // SAFETY: `make` was told to count one reference, and it is claimed here.
+        let reference = unsafe { task.counted() };
+        let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
+        if let Err(refused) = self.pool.submit(job) {
+            if let blocking::Reason::NoThread(error) = &refused.reason {
+                Unhandled::NoThread(error.to_string()).report(&self.config.hooks);
+            }
+            // The job is cancelled by being dropped, and the handle says so.
+            drop(refused);
+        }
+        handle
+    }
+
+    /// Takes memory and makes a cell in it. Gives the future back if the end has
+    /// begun.
+    fn make<F: Future, S: Schedule>(
+        &self,
+        options: Options,
+        nature: Nature,
+        refs: i64,
+        future: F,
+        schedule: impl FnOnce(NonNull<Home>, NonNull<Record>) -> Option<S>,
+    ) -> Result<(Task, JoinHandle<F::Output>), F> {
+        let location = options.location;
+        let make = |tenant: &Tenant, future: F| {
+            let record = tenant.take(raw::layout::<F, S>());
+            let home = tenant.home();
+            let Some(schedule) = schedule(home, record) else {
+                // SAFETY: taken just now from this tenant, and nothing is in it.
+                unsafe { tenant.put_back_unused(record, raw::layout::<F, S>()) };
+                return Err(future);
+            };
+            // SAFETY: the home is alive with its tenant.
+            let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
+            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location };
+            // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
+            Ok(unsafe { raw::create(future, schedule, record, birth, refs) })
+        };
+        let made = context::with(|cx| {
+            let desk = cx.filter(|cx| cx.is_of(self.address())).and_then(Context::desk);
+            match desk {
+                Some(desk) => make(&desk.tenant, future),
+                // The cell is made under the lock, so that the end, which takes the
+                // tenant away, finds either no task here or a whole one.
+                None => match &*self.shared.lock() {
+                    Some(tenant) => make(tenant, future),
+                    None => Err(future),
+                },
+            }
+        });
+        made.map(|(task, joiner)| (task, JoinHandle::new(joiner, location)))
+    }
+
+    // ── queueing tasks ────────────────────────────────────────────────────────
+
+    /// Queues a stealable task, where the table above says.
+    fn queue(&self, task: Task, why: Why) {
+        context::with(|cx| {
+            let cx = cx.filter(|cx| cx.is_of(self.address()));
+            match cx.and_then(|cx| Some((cx, cx.desk()?))) {
+                Some((cx, desk)) => self.queue_here(cx, desk, task, why),
+                None => self.inject(task),
+            }
+        });
+    }
+
+    /// Queues a task at this thread's own desk.
+    fn queue_here(&self, cx: &Context, desk: &Desk, task: Task, why: Why) {
+        match why {
+            Why::Woken if cx.is_polling.get() => {
+                if let Some(displaced) = self.workers[desk.index].slot.put(task) {
+                    desk.local.push(displaced);
+                }
+            }
+            Why::Spawned => {
+                desk.local.push(task);
+                self.share(desk.index);
+            }
+            Why::Woken | Why::Yielded | Why::Cancelled => desk.local.push(task),
+        }
+    }
+
+    /// Queues a task from outside.
+    fn inject(&self, task: Task) {
+        if self.injector.push(task) {
+            self.wake_for_work();
+        }
+    }
+
+    /// Wakes a sleeper for work that came from outside, if nobody searches.
+    pub(crate) fn wake_for_work(&self) {
+        if let Some(worker) = self.idle.work_pushed() {
+            self.unpark(worker);
+        }
+    }
+
+    /// Wakes a sleeper for a worker's own backlog, if nobody searches.
+    #[inline]
+    pub(crate) fn share(&self, index: usize) {
+        if let Some(sleeper) = self.idle.share() {
+            self.workers[index].counters.wakes.add(1);
+            self.unpark(sleeper);
+        }
+    }
+
+    pub(crate) fn unpark(&self, worker: usize) {
+        self.driver.unpark(Seat(worker as u32));
+    }
+
+    /// Queues a pinned task, on its own thread or in its inbox.
+    fn queue_pinned(&self, inbox: &Inbox, task: Task) {
+        let task = context::with(|cx| {
+            let own = cx.filter(|cx| cx.inbox.as_deref().is_some_and(|it| std::ptr::eq(it, inbox)));
+            match own {
+                Some(cx) => {
+                    cx.pinned.borrow_mut().push_back(task);
+                    None
+                }
+                None => Some(task),
+            }
+        });
+        let Some(task) = task else { return };
+        match inbox.push(task, || self.engage()) {
+            Some(place) => self.wake_at(place, &inbox.parker),
+            None => {}
+        }
+    }
+
+    /// Ends a thread's sleep, wherever that is.
+    pub(crate) fn wake_at(&self, place: Place, parker: &sync::parker::Parker) {
+        match place {
+            Place::Worker { seat, index } => {
+                self.idle.get_up(index);
+                self.driver.unpark(seat);
+            }
+            Place::Guest(seat) => self.driver.unpark(seat),
+            Place::Parker => parker.unpark(),
+        }
+    }
+
+    /// Whether there is work for a worker somewhere: the last look before sleep.
+    pub(crate) fn sees_work(&self) -> bool {
+        !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
+    }
+
+    // ── virtual time ──────────────────────────────────────────────────────────
+
+    /// Something is going on outside the workers: a virtual clock must not jump.
+    pub(crate) fn engage(&self) {
+        // Relaxed: the clock looks after it has seen everybody asleep, by locks.
+        self.engaged.fetch_add(1, Relaxed);
+    }
+
+    /// It is over. Whoever disengages last lets a sleeping worker look whether a
+    /// virtual clock may jump now.
+    pub(crate) fn disengage(&self) {
+        let before = self.engaged.fetch_sub(1, AcqRel);
+        debug_assert!(before > 0, "disengaged more often than engaged");
+        if before == 1 && self.idle.all_asleep() {
+            self.idle.get_up(0);
+            self.unpark(0);
+        }
+    }
+
+    /// Everybody sleeps and nothing is going on: lets a virtual clock jump.
+    /// Returns whether it did.
+    pub(crate) fn advance_idle(&self) -> bool {
+        // Acquire and more, by read-modify-write: sees what was going on.
+        self.engaged.fetch_add(0, AcqRel) == 0 && self.driver.advance_idle()
+    }
+
+    // ── looking at it ─────────────────────────────────────────────────────────
+
+    /// All tasks that live at this moment.
+    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        let mut tasks: Vec<_> = self.homes.iter().flat_map(Home::tasks).collect();
+        tasks.sort_by_key(|task| task.id);
+        tasks
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let pool = self.pool.metrics();
+        let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
+        Metrics {
+            workers: self.workers.iter().map(|it| it.counters.snapshot(queued(it))).collect(),
+            injected: self.injector.len(),
+            asleep: self.idle.asleep(),
+            blocking_threads: pool.threads,
+            blocking_idle: pool.idle,
+            blocking_queued: pool.queued,
+        }
+    }
+
+    // ── the end ───────────────────────────────────────────────────────────────
+
+    /// Begins the end, and finishes it if nobody is polling.
+    pub(crate) fn begin_end(&self) {
+        self.injector.close();
+        let (duty, waiting) = self.closing.begin();
+        for index in 0..self.workers.len() {
+            self.idle.get_up(index);
+            self.unpark(index);
+        }
+        waiting.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+        self.do_duty(duty);
+    }
+
+    /// Drops every future that is left, and closes all. Once, when nobody polls.
+    fn finish_end(&self, desks: Vec<Box<Desk>>) {
+        // No task is made from here on, and those that were made are whole.
+        let shared = self.shared.lock().take();
+        self.injector.close();
+        let mut cancelled = 0;
+        for home in &self.homes {
+            for record in home.stealable() {
+                // SAFETY: 1: `stealable` lists living tasks, each is listed once,
+                // and all pollers have left (C1). A destructor may end other
+                // tasks only by cancelling, which needs a poll. 2: they are `Send`.
+                unsafe { raw::cancel_in(record) };
+                cancelled += 1;
+            }
+        }
+        self.pool.shutdown();
+        self.driver.close();
+        for tenant in desks.into_iter().map(|it| it.tenant).chain(shared) {
+            tenant.close(self.arc());
+        }
+        self.closing.finish(cancelled);
+    }
+
+    /// Does what leaving a desk, or beginning the end, asks for.
+    pub(crate) fn do_duty(&self, duty: Duty) {
+        match duty {
+            Duty::Go => {}
+            Duty::Wake(inbox) => self.wake_at(inbox.place(), &inbox.parker),
+            Duty::Finish(desks) => self.finish_end(desks),
+        }
+    }
+
+    /// Waits for the end of blocking jobs. Gives how many run on.
+    pub(crate) fn wait_blocking(&self, patience: Duration) -> usize {
+        self.pool.wait_idle(patience)
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    fn new(desk: &Desk) -> Self {
+        Self {
+            slot: Slot::new(),
+            stealer: desk.local.stealer(),
+            counters: Counters::default(),
+            is_wanted: AtomicBool::new(false),
+        }
+    }
+}
+
+/// A seed of its own for each worker.
+fn seed(config: &Config, index: usize) -> u64 {
+    config.seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+fn pool_config(config: &Config) -> blocking::Config {
+    let name = config.thread_name.clone();
+    blocking::Config {
+        threads_max: config.blocking_threads_max,
+        keep_alive: config.thread_keep_alive,
+        stack_size: config.thread_stack_size,
+        name: Arc::new(move |n| format!("{name}-blocking-{n}")),
+        on_start: config.hooks.thread_start.clone(),
+        on_stop: config.hooks.thread_stop.clone(),
+    }
+}
+
+/// A task that any worker may run.
+struct Stealable {
+    home: NonNull<Home>,
+}
+
+// SAFETY: 1: `make` passes the record's own home. 2: queues give each task to one
+// worker, once; closed ones forget it.
+unsafe impl Schedule for Stealable {
+    type Route = NonNull<Home>;
+
+    const CLAIMED: bool = false;
+
+    fn home(&self) -> NonNull<Home> {
+        self.home
+    }
+
+    fn route(&self) -> NonNull<Home> {
+        self.home
+    }
+
+    #[inline]
+    fn is_local(home: NonNull<Home>) -> bool {
+        is_local(home)
+    }
+
+    #[inline]
+    fn schedule(home: NonNull<Home>, task: Task, why: Why) {
+        // SAFETY: 1: this thread is a worker, which holds the scheduler, or the
+        // caller's reference to the task does.
+        unsafe { Scheduler::of(home) }.queue(task, why);
+    }
+
+    fn ended(&self) {}
+
+    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
+        // SAFETY: 1 and 2 are the caller's.
+        unsafe { give_back(home, record) }
+    }
+
+    fn stray(home: NonNull<Home>, stray: Stray) {
+        report(home, stray);
+    }
+}
+
+/// Whether this thread works at a desk of the scheduler to which `home` belongs.
+fn is_local(home: NonNull<Home>) -> bool {
+    // SAFETY: alive, by the reference of whoever asks.
+    let owner = unsafe { home.as_ref() }.owner;
+    context::with(|cx| cx.is_some_and(|cx| cx.is_of(owner) && cx.desk().is_some()))
+}
+
+/// Gives the memory of a task back: to this thread's desk, if it is from there.
+///
+/// # Safety
+///
+/// As of [`Schedule::give_back`].
+unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
+    context::with(|cx| {
+        let tenant = cx.and_then(Context::desk).map(|desk| &desk.tenant);
+        match tenant.filter(|tenant| tenant.home() == home) {
+            // SAFETY: 1 and 2 are the caller's.
+            Some(tenant) => unsafe { tenant.put_back(record) },
+            // SAFETY: 1 and 2 are the caller's.
+            None => unsafe { Home::give_back(home, record) },
+        }
+    });
+}
+
+fn report(home: NonNull<Home>, stray: Stray) {
+    // SAFETY: the caller runs or owns a task of that home.
+    let scheduler = unsafe { Scheduler::of(home) };
+    Unhandled::from_stray(stray).report(&scheduler.config.hooks);
+}
+
+/// A task that one thread runs.
+struct Pinned {
+    home: NonNull<Home>,
+    inbox: Arc<Inbox>,
+    key: usize,
+}
+
+// SAFETY: 1: `make` passes the record's own home. 2: the inbox gives each task to
+// its thread, once; a closed one forgets it.
+unsafe impl Schedule for Pinned {
+    type Route = (NonNull<Home>, NonNull<Inbox>);
+
+    const CLAIMED: bool = false;
+
+    fn home(&self) -> NonNull<Home> {
+        self.home
+    }
+
+    fn route(&self) -> Self::Route {
+        (self.home, NonNull::from(&*self.inbox))
+    }
+
+    fn is_local((_, inbox): Self::Route) -> bool {
+        let is_own =
+            |cx: &Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
+        context::with(|cx| cx.is_some_and(is_own))
+    }
+
+    fn schedule((home, inbox): Self::Route, task: Task, _why: Why) {
+        // SAFETY: on its own thread the context holds the inbox; elsewhere the
+        // caller's reference keeps the cell, and the cell the inbox.
+        let inbox = unsafe { inbox.as_ref() };
+        // SAFETY: 1: likewise.
+        unsafe { Scheduler::of(home) }.queue_pinned(inbox, task);
+    }
+
+    fn ended(&self) {
+        self.inbox.strike(self.key);
+    }
+
+    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
+        // SAFETY: 1 and 2 are the caller's.
+        unsafe { give_back(home, record) }
+    }
+
+    fn stray(home: NonNull<Home>, stray: Stray) {
+        report(home, stray);
+    }
+}
+
+/// A closure on the blocking pool.
+struct OnPool {
+    home: NonNull<Home>,
+}
+
+// SAFETY: 1: `make` passes the record's own home. 2: it is queued once, by hand;
+// nothing wakes a closure.
+unsafe impl Schedule for OnPool {
+    type Route = ();
+
+    const CLAIMED: bool = true;
+
+    fn home(&self) -> NonNull<Home> {
+        self.home
+    }
+
+    fn route(&self) {}
+
+    fn is_local((): ()) -> bool {
+        false
+    }
+
+    fn schedule((): (), _task: Task, _why: Why) {
+        unreachable!("a closure is never idle, so nothing queues it");
+    }
+
+    fn ended(&self) {}
+
+    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
+        // SAFETY: 1 and 2 are the caller's.
+        unsafe { give_back(home, record) }
+    }
+
+    fn stray(home: NonNull<Home>, stray: Stray) {
+        report(home, stray);
+    }
+}
+
+/// A closure queued on the blocking pool. Dropping it cancels the closure.
+///
+/// It holds the scheduler: a closure that runs may use its runtime.
+#[derive(Debug)]
+pub(crate) struct BlockingJob {
+    task: Option<Task>,
+    reference: Reference,
+    scheduler: Arc<Scheduler>,
+}
+
+impl Job for BlockingJob {
+    fn run(mut self) {
+        let Some(task) = self.task.take() else { return };
+        let context = Context::new(self.scheduler.clone(), None);
+        // SAFETY: the guard ends with this function, before the context.
+        let _entered = unsafe { context::enter(&context) };
+        self.scheduler.driver.attach(Seat::SHARED);
+        task.run();
+        self.scheduler.driver.detach(Seat::SHARED);
+    }
+}
+
+impl Drop for BlockingJob {
+    fn drop(&mut self) {
+        if self.task.is_some() {
+            self.reference.abort();
+        }
+        self.scheduler.disengage();
+    }
+}

@@ -1,0 +1,298 @@
+//! What a user holds of a task: to await it, to abort it, to let it go.
+
+use super::{
+    error::JoinError,
+    info::{Id, TaskInfo},
+    join_state::Join,
+    raw::{Joiner, Reference},
+};
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    panic::Location,
+    pin::Pin,
+    ptr,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+use sync::{
+    coop,
+    parker::Parker,
+    shim,
+    wait_site::{self, Kind},
+};
+
+/// A task's future result. Awaiting it gives the output, or says why there is
+/// none.
+///
+/// Dropping it lets the task run on: it is *detached*. To end the task, call
+/// [`abort`](Self::abort).
+///
+/// # Errors
+///
+/// Awaiting it gives a [`JoinError`] if the task was cancelled or panicked.
+///
+/// # Panics
+///
+/// If it is polled after it gave its result.
+///
+/// # Cancel safety
+///
+/// **Strict.** A handle awaited by reference (`(&mut handle).await`) may be
+/// dropped and awaited again.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::{Builder, ThreadDriver};
+///
+/// let executor = Builder::new_current_thread().build_with(|seats| ThreadDriver::new(seats))?;
+/// let sum = executor.block_on(async {
+///     let task = bowerbird_executor::spawn(async { 1 + 2 });
+///     task.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// # Ok::<(), bowerbird_executor::BuildError>(())
+/// ```
+#[doc(alias = "Task")]
+#[must_use = "dropping the handle detaches the task; say so with `drop` or await it"]
+pub struct JoinHandle<T> {
+    link: Link<T>,
+    /// The waker that lies in the task's slot, as two addresses: it cannot be
+    /// looked at there, and its clone in the slot keeps the addresses its own.
+    registered: (usize, usize),
+    /// Where it was last awaited from: the spawn site until then.
+    location: &'static Location<'static>,
+}
+
+enum Link<T> {
+    Task(Joiner<T>),
+    /// The runtime had shut down.
+    Refused,
+    Taken,
+}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(joiner: Joiner<T>, location: &'static Location<'static>) -> Self {
+        Self { link: Link::Task(joiner), registered: (0, 0), location }
+    }
+
+    /// The handle of a task that was never made, since the runtime has shut down.
+    pub(crate) fn refused(location: &'static Location<'static>) -> Self {
+        Self { link: Link::Refused, registered: (0, 0), location }
+    }
+
+    /// Asks the task to end: its future is dropped at its next suspension point,
+    /// on a thread that may drop it, and the handle then gives a cancelled
+    /// [`JoinError`].
+    ///
+    /// A task that finishes first keeps its output. A closure on the blocking
+    /// pool is cancelled if it has not started, and runs on if it has.
+    #[doc(alias = "cancel")]
+    pub fn abort(&self) {
+        if let Link::Task(joiner) = &self.link {
+            joiner.abort();
+        }
+    }
+
+    /// A handle that can only abort, and does not keep the output.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        let reference = match &self.link {
+            Link::Task(joiner) => Some(joiner.reference()),
+            Link::Refused | Link::Taken => None,
+        };
+        AbortHandle { reference }
+    }
+
+    /// Whether the task is over: awaiting would not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.link {
+            Link::Task(joiner) => joiner.is_done(),
+            Link::Refused | Link::Taken => true,
+        }
+    }
+
+    /// The task's id. `None` if the runtime refused the task, or the result was
+    /// taken.
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        match &self.link {
+            Link::Task(joiner) => Some(joiner.id()),
+            Link::Refused | Link::Taken => None,
+        }
+    }
+
+    /// What can be seen of the task. `None` once it is over.
+    #[must_use]
+    pub fn info(&self) -> Option<TaskInfo> {
+        match &self.link {
+            Link::Task(joiner) => joiner.look(),
+            Link::Refused | Link::Taken => None,
+        }
+    }
+
+    /// Waits for the task on a plain thread, for at most `timeout`.
+    ///
+    /// Not for use inside a task: it blocks the thread, and with it a worker.
+    ///
+    /// # Errors
+    ///
+    /// Gives the handle back if the time is up.
+    pub fn join_blocking(
+        mut self,
+        timeout: Option<Duration>,
+    ) -> Result<Result<T, JoinError>, Self> {
+        let parker = Arc::new(Unparker(Parker::new()));
+        let waker = Waker::from(parker.clone());
+        let mut cx = Context::from_waker(&waker);
+        // An unrepresentable deadline is none.
+        let deadline = timeout.and_then(|timeout| shim::now().checked_add(timeout));
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut self).poll(&mut cx) {
+                return Ok(result);
+            }
+            let Some(deadline) = deadline else {
+                parker.0.park();
+                continue;
+            };
+            let left = deadline.saturating_duration_since(shim::now());
+            if !parker.0.park_timeout(left) && left.is_zero() {
+                return Err(self);
+            }
+        }
+    }
+
+    /// The result of a task that is finished.
+    pub(crate) fn take_finished(mut self) -> Result<T, JoinError> {
+        self.take()
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        let Link::Task(joiner) = &self.link else {
+            return Poll::Ready(self.take());
+        };
+        if joiner.is_done() {
+            return Poll::Ready(self.take());
+        }
+        let waker = cx.waker();
+        let addresses = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
+        let answer = match self.registered == addresses {
+            true => Join::Pending,
+            false => joiner.register(waker.clone()),
+        };
+        match answer {
+            Join::Done => return Poll::Ready(self.take()),
+            // The completer is just taking our old waker out: look again soon.
+            Join::Locked => waker.wake_by_ref(),
+            Join::Pending | Join::Registered => self.registered = addresses,
+        }
+        let object = joiner.address();
+        wait_site::waiting(Kind::Join, object, self.location);
+        Poll::Pending
+    }
+
+    fn take(&mut self) -> Result<T, JoinError> {
+        match mem::replace(&mut self.link, Link::Taken) {
+            Link::Task(joiner) => joiner.take(),
+            Link::Refused => Err(JoinError::cancelled(None)),
+            Link::Taken => panic!("a JoinHandle was polled after it gave its result"),
+        }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let progress = std::task::ready!(coop::poll_proceed(cx));
+        let result = self.wait(cx);
+        if result.is_ready() {
+            progress.made();
+        }
+        result
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("JoinHandle");
+        match &self.link {
+            Link::Task(joiner) => out.field("id", &joiner.id()),
+            Link::Refused => out.field("id", &"refused"),
+            Link::Taken => out.field("id", &"taken"),
+        };
+        out.field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+/// Wakes a plain thread that waits for a task.
+struct Unparker(Parker);
+
+impl Wake for Unparker {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Aborts a task, from anywhere and as often as one likes.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::{Builder, ThreadDriver};
+///
+/// let executor = Builder::new_current_thread().build_with(|seats| ThreadDriver::new(seats))?;
+/// executor.block_on(async {
+///     let task = bowerbird_executor::spawn(std::future::pending::<()>());
+///     task.abort_handle().abort();
+///     assert!(task.await.unwrap_err().is_cancelled());
+/// });
+/// # Ok::<(), bowerbird_executor::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct AbortHandle {
+    reference: Option<Reference>,
+}
+
+impl AbortHandle {
+    /// Asks the task to end. See [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        if let Some(reference) = &self.reference {
+            reference.abort();
+        }
+    }
+
+    /// Whether anybody asked the task to end.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.reference.as_ref().is_none_or(Reference::is_cancelled)
+    }
+
+    /// The task's id. `None` if the runtime refused the task.
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        self.reference.as_ref().map(|it| it.id())
+    }
+
+    /// What can be seen of the task. `None` once it is over.
+    #[must_use]
+    pub fn info(&self) -> Option<TaskInfo> {
+        self.reference.as_ref().and_then(Reference::look)
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle").field("id", &self.id()).finish_non_exhaustive()
+    }
+}

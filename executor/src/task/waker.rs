@@ -1,0 +1,48 @@
+//! A task's waker: std's face of one reference.
+
+use super::raw::{self, Header};
+use std::{
+    ptr::NonNull,
+    task::{RawWaker, RawWakerVTable, Waker},
+};
+
+/// One table for all tasks, so that `will_wake` compares cells.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// A waker that stands for one reference to `header`.
+///
+/// # Safety
+///
+/// 1. The caller gives up one counted reference, or never drops the waker and
+///    keeps the cell alive while it is used.
+pub(super) unsafe fn from_header(header: NonNull<Header>) -> Waker {
+    let raw = RawWaker::new(header.as_ptr().cast::<()>().cast_const(), &VTABLE);
+    // SAFETY: the four functions below keep the contract of `RawWakerVTable`:
+    // they count, and may be called from any thread.
+    unsafe { Waker::from_raw(raw) }
+}
+
+fn header(data: *const ()) -> NonNull<Header> {
+    NonNull::new(data.cast_mut().cast()).expect("wakers are made of cells")
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: the waker that is cloned holds a reference, or is the poll's own.
+    unsafe { raw::clone_ref(header(data)) };
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: the waker's reference is given up.
+    unsafe { raw::wake_and_drop(header(data)) }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: the waker holds a reference, or is the poll's own.
+    unsafe { raw::wake_by_ref(header(data)) }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: the waker's reference is given up.
+    unsafe { raw::drop_ref(header(data)) }
+}

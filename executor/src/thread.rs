@@ -1,0 +1,412 @@
+//! How does a thread take part in a runtime: come, take turns, sleep, leave?
+//!
+//! Whoever runs something for a runtime enters a [`Presence`]: worker threads, the
+//! callers of `run` and `block_on`, substitutes of workers that block. All go
+//! through the same loop. They differ in their [`Wish`]: which desk they would
+//! like to sit at.
+//!
+//! ```text
+//!     enter ─▶ sit down if there is a desk ─▶ turns … sleep … turns ─▶ leave
+//!                        ▲    │                                         │
+//!                        │    └─ blocks in the middle of a poll:        │ drops its pinned
+//!                        │       lends the desk to a substitute         │ tasks here, puts
+//!                        └────── wants it back afterwards               ▼ the desk down
+//! ```
+//!
+//! Leaving is the drop of the presence, so it happens on unwind, too: pinned tasks
+//! may borrow from the caller's stack and must be gone by then.
+
+use crate::{
+    closing::Sit,
+    config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_INTERVAL},
+    context::{self, Context, Entered},
+    inbox::{Inbox, Place},
+    scheduler::Scheduler,
+    task::{Task, raw},
+    worker::{self, Step},
+};
+use std::{
+    cell::Cell,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+};
+use sync::{
+    driver::Seat,
+    shim::{self, atomic::Ordering::Relaxed, thread},
+};
+
+/// At which desk a thread would like to sit when it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// At its own: who sits there meanwhile has to make room.
+    Own(usize),
+    /// At this one, until its owner wants it back.
+    Lent(usize),
+    /// At this one, whenever its turn comes.
+    Turn(usize),
+    /// At none: a guest.
+    None,
+}
+
+impl Wish {
+    fn desk(self) -> Option<usize> {
+        match self {
+            Self::Own(index) | Self::Lent(index) | Self::Turn(index) => Some(index),
+            Self::None => None,
+        }
+    }
+}
+
+/// Whether pinned tasks stay when their thread leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// They are dropped: the thread may never come back.
+    DropPinned,
+    /// They stay, for a thread that comes back with the same member.
+    KeepPinned,
+}
+
+/// What makes a thread the same one when it comes back: its pinned tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    cx: Rc<Context>,
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+impl Member {
+    pub(crate) fn new(scheduler: &Arc<Scheduler>) -> Self {
+        let inbox = Arc::new(Inbox::new(Place::Parker));
+        let cx = Rc::new(Context::new(scheduler.clone(), Some(inbox.clone())));
+        Self { cx, inbox }
+    }
+}
+
+/// A thread that takes part in a runtime, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    entered: Option<Entered>,
+    cx: Rc<Context>,
+    inbox: Arc<Inbox>,
+    scheduler: Arc<Scheduler>,
+    wish: Wish,
+    leave: Cell<Leave>,
+}
+
+impl Presence {
+    /// Comes, for once.
+    pub(crate) fn enter(scheduler: &Arc<Scheduler>, wish: Wish) -> Self {
+        Self::enter_as(scheduler, Member::new(scheduler), wish)
+    }
+
+    /// Comes as a member that may have been here before.
+    pub(crate) fn enter_as(scheduler: &Arc<Scheduler>, member: Member, wish: Wish) -> Self {
+        let Member { cx, inbox } = member;
+        // SAFETY: 1: the guard is dropped in `drop`, and the context is shared, so
+        // it stays where it is. 2: presences live on the stacks of functions that
+        // drop them.
+        let entered = Some(unsafe { context::enter(&cx) });
+        scheduler.engage();
+        scheduler.driver.attach(Seat::SHARED);
+        let leave = Cell::new(Leave::DropPinned);
+        let this = Self { entered, cx, inbox, scheduler: scheduler.clone(), wish, leave };
+        this.sit_down();
+        if this.cx.desk().is_none() {
+            this.take_guest_seat();
+        }
+        this
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Lets this thread's pinned tasks, all of them 'static, wait for its return.
+    pub(crate) fn keep_pinned(&self) {
+        self.leave.set(Leave::KeepPinned);
+    }
+
+    /// Queues a pinned task of this thread.
+    pub(crate) fn queue(&self, task: Task) {
+        self.cx.pinned.borrow_mut().push_back(task);
+    }
+
+    pub(crate) fn has_desk(&self) -> bool {
+        self.cx.desk().is_some()
+    }
+
+    /// Takes turns until `is_over`, sleeping in between.
+    pub(crate) fn drive(&self, mut is_over: impl FnMut() -> bool) {
+        let mut turns = 0_u32;
+        while !is_over() {
+            if self.cx.desk().is_none() {
+                self.settle();
+                self.sit_down();
+                // A worker's thread has no more reason to be here at the end.
+                if is_over() {
+                    return;
+                }
+            }
+            match worker::step(&self.scheduler, &self.cx) {
+                Step::Polled => {
+                    turns = turns.wrapping_add(1);
+                    if turns % LOOK_INTERVAL == 0 {
+                        self.look_around_as_guest();
+                    }
+                }
+                Step::Park => self.park(),
+                Step::Closed | Step::Wanted => self.stand_up(),
+            }
+        }
+        self.settle();
+    }
+
+    /// A guest that is busy looks at its own seat; workers do so in their turns.
+    fn look_around_as_guest(&self) {
+        if let Place::Guest(seat) = self.cx.place.get() {
+            self.scheduler.driver.poll(seat, HARVEST_BUSY);
+            context::restore(&self.cx);
+        }
+    }
+
+    // ── seats ─────────────────────────────────────────────────────────────────
+
+    /// Changes the seat of the driver, and lets wakers know where we sleep.
+    fn move_to(&self, place: Place) {
+        let driver = &self.scheduler.driver;
+        driver.detach(seat_of(self.cx.place.get()));
+        if let Place::Guest(seat) = self.cx.place.replace(place) {
+            self.scheduler.guest_seats.lock().push(seat);
+        }
+        driver.attach(seat_of(place));
+        self.inbox.move_to(place);
+    }
+
+    fn take_guest_seat(&self) {
+        let seat = self.scheduler.guest_seats.lock().pop();
+        if let Some(seat) = seat {
+            self.move_to(Place::Guest(seat));
+        }
+    }
+
+    /// Sits down at the desk wished for, if it is free.
+    fn sit_down(&self) {
+        let Some(index) = self.wish.desk() else { return };
+        let worker = &self.scheduler.workers[index];
+        let is_owner = self.wish == Wish::Own(index);
+        match self.scheduler.closing.sit(index, &self.inbox) {
+            Sit::Down(desk) => {
+                if is_owner {
+                    // Relaxed: a request between threads that the lock orders.
+                    worker.is_wanted.swap(false, Relaxed);
+                }
+                self.move_to(Place::Worker { seat: desk.seat, index });
+                self.cx.put_desk(desk);
+                self.scheduler.disengage();
+            }
+            Sit::Wait if is_owner => {
+                // Relaxed: the unpark below carries it.
+                worker.is_wanted.swap(true, Relaxed);
+                self.scheduler.idle.get_up(index);
+                self.scheduler.unpark(index);
+            }
+            Sit::Wait | Sit::Closed => {}
+        }
+    }
+
+    /// Puts the desk down, because the end has begun or it is wanted.
+    fn stand_up(&self) {
+        let Some(desk) = self.cx.take_desk() else { return };
+        self.scheduler.engage();
+        worker::put_in_order(&self.scheduler, &desk);
+        self.move_to(Place::Parker);
+        self.scheduler.do_duty(self.scheduler.closing.stand(desk));
+        context::restore(&self.cx);
+    }
+
+    /// The poll is over in which the desk was lent.
+    fn settle(&self) {
+        if !self.cx.has_lent.replace(false) {
+            return;
+        }
+        self.take_guest_seat();
+        self.scheduler.do_duty(self.scheduler.closing.leave());
+    }
+
+    // ── sleep ─────────────────────────────────────────────────────────────────
+
+    fn park(&self) {
+        let scheduler = &self.scheduler;
+        call(scheduler.config.hooks.thread_park.as_ref());
+        match self.cx.desk() {
+            Some(desk) => {
+                let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
+                counters.parks.add(1);
+                let events = scheduler.driver.park(seat, None, HARVEST_IDLE);
+                counters.events.add(events as u64);
+            }
+            None => self.park_without_desk(),
+        }
+        context::restore(&self.cx);
+        call(scheduler.config.hooks.thread_unpark.as_ref());
+    }
+
+    fn park_without_desk(&self) {
+        let scheduler = &self.scheduler;
+        if !self.inbox.fall_asleep() {
+            return;
+        }
+        scheduler.disengage();
+        // Everybody may be asleep now, and nobody else would notice.
+        let has_jumped = scheduler.idle.all_asleep() && scheduler.advance_idle();
+        if !has_jumped {
+            match self.cx.place.get() {
+                Place::Guest(seat) => {
+                    scheduler.driver.park(seat, None, HARVEST_IDLE);
+                }
+                Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
+            }
+        }
+        if self.inbox.wake_up() {
+            scheduler.engage();
+        }
+    }
+
+    // ── the way out ───────────────────────────────────────────────────────────
+
+    /// Drops the pinned tasks of this thread, on it.
+    fn drop_pinned(&self) {
+        self.inbox.close();
+        self.cx.pinned.borrow_mut().clear();
+        while let Some(record) = self.inbox.any_living() {
+            // SAFETY: 1: it lives, it is pinned to this thread, which is here and
+            // not in its poll. 2: this is its thread.
+            unsafe { raw::cancel_in(record) };
+        }
+        self.cx.pinned.borrow_mut().clear();
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if self.leave.get() == Leave::DropPinned {
+            self.drop_pinned();
+        }
+        self.settle();
+        match self.cx.desk() {
+            Some(_) => self.stand_up(),
+            None => self.scheduler.do_duty(self.scheduler.closing.forget(&self.inbox)),
+        }
+        self.move_to(Place::Parker);
+        self.scheduler.driver.detach(Seat::SHARED);
+        self.scheduler.disengage();
+        drop(self.entered.take());
+    }
+}
+
+fn seat_of(place: Place) -> Seat {
+    match place {
+        Place::Worker { seat, .. } | Place::Guest(seat) => seat,
+        Place::Parker => Seat::SHARED,
+    }
+}
+
+/// Calls a user's hook; what it panics with goes no further.
+pub(crate) fn call(hook: Option<&Hook>) {
+    if let Some(hook) = hook {
+        shim::assert_unlocked("a thread hook");
+        let _ = catch_unwind(AssertUnwindSafe(|| hook()));
+    }
+}
+
+/// Starts a thread for worker `index`.
+///
+/// # Errors
+///
+/// If the system has no thread left.
+pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    let theirs = scheduler.clone();
+    start(scheduler, format!("{}-{index}", scheduler.config.thread_name), move || {
+        let presence = Presence::enter(&theirs, Wish::Own(index));
+        presence.drive(|| theirs.closing.has_begun() && !presence.has_desk());
+    })
+}
+
+/// Starts a thread that sits at desk `index` until that is wanted back.
+///
+/// # Errors
+///
+/// If the system has no thread left.
+fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    let theirs = scheduler.clone();
+    start(scheduler, format!("{}-{index}-sub", scheduler.config.thread_name), move || {
+        let presence = Presence::enter(&theirs, Wish::Lent(index));
+        presence.drive(|| !presence.has_desk());
+    })
+}
+
+fn start(
+    scheduler: &Arc<Scheduler>,
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let theirs = scheduler.clone();
+    scheduler.closing.thread_started();
+    let started = thread::start(name, scheduler.config.thread_stack_size, move || {
+        call(theirs.config.hooks.thread_start.as_ref());
+        body();
+        call(theirs.config.hooks.thread_stop.as_ref());
+        theirs.closing.thread_ended();
+    });
+    if started.is_err() {
+        scheduler.closing.thread_ended();
+    }
+    started.map(drop)
+}
+
+/// Runs `body`, which may block this thread, and lets a substitute do this
+/// worker's work meanwhile.
+pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() -> T) -> T {
+    let index = context::with(|cx| {
+        let is_multi = scheduler.config.flavor == Flavor::MultiThread;
+        let cx =
+            cx.filter(|cx| is_multi && cx.is_polling.get() && cx.is_of(scheduler.address()))?;
+        let inbox = cx.inbox.as_ref()?;
+        let desk = cx.take_desk()?;
+        let index = desk.index;
+        worker::put_in_order(scheduler, &desk);
+        scheduler.driver.detach(desk.seat);
+        scheduler.driver.attach(Seat::SHARED);
+        cx.place.set(Place::Parker);
+        inbox.move_to(Place::Parker);
+        cx.has_lent.set(true);
+        scheduler.engage();
+        scheduler.closing.lend(desk);
+        Some(index)
+    });
+    let Some(index) = index else { return body() };
+    if start_substitute(scheduler, index).is_err() {
+        sit_down_again(scheduler, index);
+    }
+    body()
+}
+
+/// No substitute is to be had: the work of this worker has to wait for the end
+/// of the block, except for what others steal.
+#[cold]
+fn sit_down_again(scheduler: &Arc<Scheduler>, index: usize) {
+    context::with(|cx| {
+        let Some(cx) = cx else { return };
+        let Some(desk) = scheduler.closing.take_back(index) else { return };
+        let place = Place::Worker { seat: desk.seat, index };
+        scheduler.driver.detach(Seat::SHARED);
+        scheduler.driver.attach(desk.seat);
+        cx.place.set(place);
+        cx.inbox.as_ref().into_iter().for_each(|it| it.move_to(place));
+        cx.has_lent.set(false);
+        cx.put_desk(desk);
+        scheduler.disengage();
+    });
+    scheduler.wake_for_work();
+}

@@ -1,0 +1,82 @@
+//! What is reported when there is nobody to give an error to.
+
+use crate::{
+    config::{Hooks, ShutdownReport},
+    task::{Stray, StrayPanic, error::JoinError},
+};
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+use sync::shim;
+
+/// Something went wrong and no handle will tell.
+///
+/// Given to the hook of [`Builder::on_unhandled`](crate::Builder::on_unhandled),
+/// and without one written to stderr.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unhandled {
+    /// A task panicked, and its handle had been dropped.
+    TaskPanicked(JoinError),
+    /// A destructor or a waker panicked. What it was, and the panic's message.
+    Contained(&'static str, String),
+    /// A blocking closure was cancelled because the system has no thread for it.
+    /// What the system said.
+    NoThread(String),
+    /// A runtime that was dropped could not end all it had started.
+    Shutdown(ShutdownReport),
+}
+
+impl fmt::Display for Unhandled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TaskPanicked(error) => write!(f, "{error}, and nobody awaits it"),
+            Self::Contained(what, message) => write!(f, "{what} panicked: {message}"),
+            Self::NoThread(error) => write!(
+                f,
+                "a blocking closure was cancelled: no thread could be started ({error}); raise \
+                 the limit of threads, or spawn fewer"
+            ),
+            Self::Shutdown(report) => write!(f, "{report}"),
+        }
+    }
+}
+
+impl Unhandled {
+    pub(crate) fn from_stray(stray: Stray) -> Self {
+        if let Some(error) = stray.error {
+            return Self::TaskPanicked(error);
+        }
+        let what = match stray.what {
+            StrayPanic::Detached => "a detached task",
+            StrayPanic::FutureDrop => "the destructor of a finished future",
+            StrayPanic::OutputDrop => "the destructor of an output nobody took",
+            StrayPanic::Waker => "the waker of a joining task",
+        };
+        let message = stray.payload.map_or_else(String::new, |payload| message(&*payload));
+        Self::Contained(what, message)
+    }
+
+    /// Tells the hook, or stderr. A hook that panics is contained.
+    pub(crate) fn report(&self, hooks: &Hooks) {
+        shim::assert_unlocked("the hook for unhandled errors");
+        match &hooks.unhandled {
+            Some(hook) => {
+                let told = catch_unwind(AssertUnwindSafe(|| hook(self)));
+                if told.is_err() {
+                    eprintln!("bowerbird: the on_unhandled hook panicked on: {self}");
+                }
+            }
+            None => eprintln!("bowerbird: {self}"),
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&'static str>().map(|it| (*it).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "with a payload that is not text".to_owned())
+}

@@ -1,0 +1,244 @@
+//! The loop of one thread.
+//!
+//! [`step`] is one turn: it runs one task, or says that there is none and the
+//! thread should sleep. It neither loops nor sleeps, so that a simulation can
+//! interleave the turns of many workers on one thread, each in its own context.
+//! [`thread`](crate::thread) has the loop around it for real threads.
+//!
+//! ```text
+//!              ┌──────────── Polled ◀──────────┐
+//!              ▼                               │
+//!   now and then: driver, runtime's queue      │
+//!   next-task slot ─▶ pinned ⇄ own queue ─▶ runtime's queue ─▶ steal
+//!              │ nothing                       ▲
+//!              ▼                               │
+//!   fall asleep, look once more ── something ──┘
+//!              │ nothing
+//!              ▼
+//!            Park
+//! ```
+//!
+//! A thread may also be without a desk: a guest, which only runs its own pinned
+//! tasks; a thread whose desk went to a substitute while it blocked; one that
+//! waits its turn on a current-thread runtime. It goes through the same loop, with
+//! its inbox alone.
+//!
+//! # Fairness
+//!
+//! | what                                | waits at most                              |
+//! |-------------------------------------|--------------------------------------------|
+//! | the own queue, behind the slot      | 3 polls in a row                           |
+//! | pinned tasks and own queue          | one poll of the other                      |
+//! | the driver and the runtime's queue  | 61 turns                                   |
+
+use crate::{
+    config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
+    context::{self, Context},
+    desk::Desk,
+    idle::{Asleep, Awake},
+    scheduler::Scheduler,
+    task::Task,
+};
+use sync::{coop, shim::atomic::Ordering::Relaxed};
+
+/// What came of one turn.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was done: take another turn.
+    Polled,
+    /// There is nothing to do: sleep until unparked.
+    Park,
+    /// The runtime is over.
+    Closed,
+    /// Somebody waits for this desk who has the older right to it.
+    Wanted,
+}
+
+/// One turn of the thread in `cx`, at the desk it sits at.
+pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
+    let Some(desk) = cx.desk() else {
+        return step_without_desk(scheduler, cx);
+    };
+    if desk.is_asleep.get() {
+        get_up(scheduler, desk);
+    }
+    if scheduler.closing.has_begun() {
+        return Step::Closed;
+    }
+    // Relaxed: whoever sets it unparks us afterwards.
+    if scheduler.workers[desk.index].is_wanted.load(Relaxed) {
+        return Step::Wanted;
+    }
+    if desk.next_tick() % LOOK_INTERVAL == 0 {
+        look_around(scheduler, cx);
+    }
+    // The driver's wakers are user code: the desk is looked up anew.
+    let Some(desk) = cx.desk() else { return Step::Polled };
+    match next(scheduler, cx, desk) {
+        Some(task) => {
+            before_poll(scheduler, desk);
+            run(scheduler, cx, task);
+            Step::Polled
+        }
+        None => fall_asleep(scheduler, cx, desk),
+    }
+}
+
+/// The next task: what is hot, then what is ours, then what nobody owns, then
+/// what others can spare.
+fn next(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Option<Task> {
+    take_letters(cx);
+    from_slot(scheduler, desk)
+        .or_else(|| {
+            let pinned = || cx.pinned.borrow_mut().pop_front();
+            match desk.tick.get() % 2 {
+                0 => pinned().or_else(|| desk.local.pop()),
+                _ => desk.local.pop().or_else(pinned),
+            }
+        })
+        .or_else(|| from_injector(scheduler, desk))
+        .or_else(|| steal(scheduler, desk))
+}
+
+fn take_letters(cx: &Context) {
+    if let Some(inbox) = cx.inbox.as_ref().filter(|it| it.has_letters()) {
+        inbox.take(|task| cx.pinned.borrow_mut().push_back(task));
+    }
+}
+
+/// At most three times in a row, so that two tasks that wake each other do not
+/// starve the queue.
+fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
+    let runs = desk.slot_runs.get();
+    desk.slot_runs.set(0);
+    let task = scheduler.workers[desk.index].slot.take()?;
+    if runs < SLOT_RUNS_MAX {
+        desk.slot_runs.set(runs + 1);
+        return Some(task);
+    }
+    desk.local.push(task);
+    None
+}
+
+fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
+    let workers = scheduler.workers.len();
+    scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
+}
+
+/// What others can spare, if we are, or may become, the searcher.
+fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
+    let workers = &scheduler.workers;
+    if workers.len() == 1 {
+        return None;
+    }
+    if !desk.is_searching.get() {
+        if !scheduler.idle.start_search() {
+            return None;
+        }
+        desk.is_searching.set(true);
+    }
+    let first = desk.random_below(workers.len());
+    let victims = (first..workers.len()).chain(0..first).filter(|it| *it != desk.index);
+    for victim in victims {
+        let loot = workers[victim].stealer.steal_batch_and_pop(&desk.local, BATCH_MAX);
+        if loot.is_some() {
+            workers[desk.index].counters.steals.add(1);
+            return loot;
+        }
+    }
+    from_injector(scheduler, desk)
+}
+
+/// What comes between finding a task and running it: others may be needed.
+fn before_poll(scheduler: &Scheduler, desk: &Desk) {
+    if desk.is_searching.replace(false) {
+        scheduler.idle.stop_search();
+        if scheduler.sees_work() {
+            scheduler.share(desk.index);
+        }
+    } else if scheduler.idle.asleep() > 0 && !desk.local.is_empty() {
+        scheduler.share(desk.index);
+    }
+    scheduler.workers[desk.index].counters.polls.add(1);
+}
+
+/// Polls a task with a full budget.
+fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
+    cx.is_polling.set(true);
+    let budget = coop::enter(scheduler.config.budget);
+    task.run();
+    let is_spent = budget.is_spent();
+    drop(budget);
+    cx.is_polling.set(false);
+    context::restore(cx);
+    if let Some(desk) = cx.desk().filter(|_| is_spent) {
+        scheduler.workers[desk.index].counters.budget_yields.add(1);
+    }
+}
+
+/// A busy worker's look at the driver and at the runtime's queue.
+fn look_around(scheduler: &Scheduler, cx: &Context) {
+    let Some(desk) = cx.desk() else { return };
+    let seat = desk.seat;
+    if let Some(task) = from_injector(scheduler, desk) {
+        desk.local.push(task);
+    }
+    let events = scheduler.driver.poll(seat, HARVEST_BUSY);
+    context::restore(cx);
+    if let Some(desk) = cx.desk() {
+        scheduler.workers[desk.index].counters.events.add(events as u64);
+    }
+}
+
+/// Counts the worker asleep, and looks once more. D1.
+fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
+    let was_searching = desk.is_searching.replace(false);
+    let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
+    desk.is_asleep.set(true);
+    let worker = &scheduler.workers[desk.index];
+    let has_work = scheduler.sees_work()
+        || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
+        || worker.is_wanted.load(Relaxed)
+        || scheduler.closing.has_begun();
+    match has_work || (asleep == Asleep::TheLast && scheduler.advance_idle()) {
+        true => Step::Polled,
+        false => Step::Park,
+    }
+}
+
+fn get_up(scheduler: &Scheduler, desk: &Desk) {
+    desk.is_asleep.set(false);
+    let awake = scheduler.idle.wake_up(desk.index);
+    desk.is_searching.set(awake == Awake::Searching);
+}
+
+/// A turn of a thread that has only its pinned tasks.
+fn step_without_desk(scheduler: &Scheduler, cx: &Context) -> Step {
+    take_letters(cx);
+    let task = cx.pinned.borrow_mut().pop_front();
+    match task {
+        Some(task) => {
+            run(scheduler, cx, task);
+            Step::Polled
+        }
+        None => Step::Park,
+    }
+}
+
+/// Leaves a desk as the next one expects it: awake, not searching, and with what
+/// is queued where others can steal it.
+pub(crate) fn put_in_order(scheduler: &Scheduler, desk: &Desk) {
+    if desk.is_asleep.get() {
+        get_up(scheduler, desk);
+    }
+    if desk.is_searching.replace(false) {
+        scheduler.idle.stop_search();
+    }
+    if let Some(task) = scheduler.workers[desk.index].slot.take() {
+        desk.local.push(task);
+    }
+    if scheduler.sees_work() {
+        scheduler.wake_for_work();
+    }
+}

@@ -2,6 +2,9 @@
 //!
 //! Everything here works under any executor and from plain threads.
 
+#[doc(hidden)]
+#[expect(unsafe_code, reason = "a slot which two sides write in turns")]
+pub mod atomic_waker;
 pub mod coop;
 pub mod driver;
 #[cfg(all(test, loom))]

@@ -5,6 +5,7 @@
 //! races a load that precedes a compare-exchange, and a model that reaches
 //! nothing passes in silence.
 
+mod atomic_waker;
 mod parker;
 
 use std::{

@@ -7,11 +7,17 @@
 pub mod atomic_waker;
 pub mod coop;
 pub mod driver;
+#[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
+mod list;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
 pub mod parker;
 #[doc(hidden)]
 pub mod shim;
+#[expect(unsafe_code, reason = "the protocol of places in a line: who may touch what")]
+pub mod wait_queue;
 #[expect(unsafe_code, reason = "a pointer to the current record in a thread-local")]
 pub mod wait_site;
+#[expect(unsafe_code, reason = "an array of which a part is initialized")]
+pub mod wake_batch;

@@ -7,6 +7,7 @@
 
 mod atomic_waker;
 mod parker;
+mod wait_queue;
 
 use std::{
     collections::BTreeSet,

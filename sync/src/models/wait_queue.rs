@@ -84,7 +84,7 @@ fn waiter(numbers: &Arc<Numbers>) -> Boxed {
 }
 
 fn poll(waiter: &mut Boxed) -> Poll<u32> {
-    waiter.as_mut().poll_with(&mut Context::from_waker(Waker::noop()), |line| {
+    waiter.as_mut().poll_with(&mut Context::from_waker(Waker::noop()), |_, line| {
         match line.state().pop() {
             Some(number) => Decision::Pass(number),
             None => Decision::Wait(0),
@@ -116,7 +116,7 @@ fn edge_w1() {
 }
 
 fn by_entering(mut waiter: Boxed, numbers: &Arc<Numbers>) -> (u32, Option<Boxed>) {
-    let seen = waiter.as_mut().enter(|_| unreachable!());
+    let seen = waiter.as_mut().enter(|_, _| unreachable!());
     (if seen.is_ready() { numbers.read() } else { 0 }, Some(waiter))
 }
 
@@ -234,7 +234,7 @@ fn a_grant_finds_the_new_waker_or_the_poll_finds_the_grant() {
             let flag = Arc::new(Flag(loom::sync::atomic::AtomicBool::new(false)));
             let waker = Waker::from(flag.clone());
             let seen =
-                waiter.as_mut().poll_with(&mut Context::from_waker(&waker), |_| unreachable!());
+                waiter.as_mut().poll_with(&mut Context::from_waker(&waker), |_, _| unreachable!());
             (seen.is_ready(), flag, waiter)
         });
         granter.join().unwrap();

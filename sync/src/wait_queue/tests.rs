@@ -52,7 +52,7 @@ fn waiter(numbers: &Arc<Numbers>) -> Boxed {
 }
 
 fn poll_with(waiter: &mut Boxed, waker: &Waker) -> Poll<Option<u32>> {
-    waiter.as_mut().poll_with(&mut Context::from_waker(waker), |_| Decision::Wait(None))
+    waiter.as_mut().poll_with(&mut Context::from_waker(waker), |_, _| Decision::Wait(None))
 }
 
 fn poll(waiter: &mut Boxed) -> Poll<Option<u32>> {
@@ -137,12 +137,12 @@ fn who_entered_without_a_waker_finds_the_grant() {
     let numbers = Arc::default();
     let mut waiters = [waiter(&numbers), waiter(&numbers)];
     for it in &mut waiters {
-        assert!(it.as_mut().enter(|_| Decision::Wait(None)).is_pending());
+        assert!(it.as_mut().enter(|_, _| Decision::Wait(None)).is_pending());
     }
     let count = Arc::new(Count::default());
     assert!(poll_with(&mut waiters[1], &count.clone().into()).is_pending());
     numbers.give([1, 2]);
-    assert_eq!(waiters[0].as_mut().enter(|_| Decision::Wait(None)), Poll::Ready(Some(1)));
+    assert_eq!(waiters[0].as_mut().enter(|_, _| Decision::Wait(None)), Poll::Ready(Some(1)));
     assert_eq!(count.0.load(SeqCst), 1);
     assert_eq!(poll(&mut waiters[1]), Poll::Ready(Some(2)));
 }

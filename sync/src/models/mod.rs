@@ -5,7 +5,10 @@
 //! races a load that precedes a compare-exchange, and a model that reaches
 //! nothing passes in silence.
 
+mod atomic_waker;
+mod oneshot;
 mod parker;
+mod wait_queue;
 
 use std::{
     collections::BTreeSet,

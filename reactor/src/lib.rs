@@ -19,6 +19,9 @@ mod block_on;
 mod context;
 mod driver;
 mod metrics;
+#[cfg(all(test, loom))]
+#[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
+mod models;
 mod poller;
 mod reactor;
 mod readiness;
@@ -27,6 +30,7 @@ mod seats;
 #[expect(unsafe_code, reason = "prctl: std has no door to the timer slack")]
 mod slack;
 mod source;
+pub mod time;
 mod timer;
 mod wakers;
 

@@ -9,6 +9,9 @@ pub mod driver;
 mod models;
 pub mod parker;
 #[doc(hidden)]
+#[expect(unsafe_code, reason = "one allocation for the wakers of all children")]
+pub mod ready_set;
+#[doc(hidden)]
 pub mod shim;
 #[expect(unsafe_code, reason = "a pointer to the current record in a thread-local")]
 pub mod wait_site;

@@ -6,6 +6,7 @@
 //! nothing passes in silence.
 
 mod parker;
+mod ready_set;
 
 use std::{
     collections::BTreeSet,

@@ -1,1 +1,5 @@
 //! The front door.
+
+pub mod gather;
+
+pub use gather::{Gather, TryGather, gather, try_gather};

@@ -275,6 +275,16 @@ impl<S: Slots> ReadySet<S> {
         Some(slot.index as usize)
     }
 
+    /// Whether something was woken since the last [`refill`](Self::refill).
+    ///
+    /// After [`register`](Self::register) a `false` means that the next wake will
+    /// wake the parent.
+    #[must_use]
+    pub fn has_woken(&self) -> bool {
+        // Relaxed: as in `List::take`.
+        self.list.head.load(Relaxed) != END
+    }
+
     /// Whether the batch has children left.
     #[must_use]
     pub fn has_batch(&self) -> bool {

@@ -17,6 +17,9 @@ pub mod parker;
 mod permits;
 pub mod semaphore;
 #[doc(hidden)]
+#[expect(unsafe_code, reason = "one allocation for the wakers of all children")]
+pub mod ready_set;
+#[doc(hidden)]
 pub mod shim;
 mod site;
 #[cfg(all(test, not(any(loom, shuttle))))]

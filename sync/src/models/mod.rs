@@ -9,6 +9,7 @@ mod atomic_waker;
 mod oneshot;
 mod parker;
 mod wait_queue;
+mod ready_set;
 
 use std::{
     collections::BTreeSet,

@@ -1,9 +1,118 @@
-//! What the attribute macros hand over: plain data.
+//! What the attribute macros call, and what they hand over.
 //!
 //! Reached only through the code that `#[main]` and `#[test]` write, and no part
 //! of the public interface.
+//!
+//! # The time limit of a test
+//!
+//! A thread of its own watches the real clock. When the time is up it wakes the
+//! test, which panics and names every task that lives and what it waits for. If
+//! the test cannot even do that, because a poll blocks its thread, the watcher
+//! says so and ends the process: nothing else can stop such a thread.
 
-use std::time::Duration;
+use crate::runtime::{Builder, Handle, Runtime};
+use executor::TaskInfo;
+use std::{
+    fmt::Write as _,
+    future::Future,
+    pin::pin,
+    process,
+    sync::mpsc::{self, RecvTimeoutError},
+    task::Poll,
+    time::Duration,
+};
+use sync::{oneshot, shim::thread};
+
+/// How long a test has to panic after its time is up.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Runs the body of a `#[main]` function.
+#[track_caller]
+pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
+    let builder = match config.flavor {
+        Flavor::MultiThread => Builder::new_multi_thread(),
+        Flavor::CurrentThread => Builder::new_current_thread(),
+    };
+    let builder = match config.worker_threads {
+        Some(workers) => builder.worker_threads(workers),
+        None => builder,
+    };
+    builder.run(main).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs the body of a `#[test]` function.
+#[track_caller]
+pub fn run_test<F: Future>(config: TestConfig, test: F) -> F::Output {
+    let builder = match config.worker_threads {
+        Some(workers) => Builder::new_multi_thread().worker_threads(workers),
+        None => Builder::new_current_thread(),
+    };
+    let builder = match config.clock_virtual {
+        true => builder.paused_clock(),
+        false => builder,
+    };
+    let builder = match config.seed {
+        Some(seed) => builder.seed(seed),
+        None => builder,
+    };
+    let limit = config.timeout.unwrap_or(TestConfig::TIMEOUT_DEFAULT);
+    let (alarm, time_is_up) = oneshot::channel::<()>();
+    let (over, watcher) = watch(config.name, limit, alarm);
+    let limited = async {
+        let (mut test, mut time_is_up) = (pin!(test), pin!(time_is_up));
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = test.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            // An error only says that the watcher is gone, which it never is.
+            match time_is_up.as_mut().poll(cx) {
+                Poll::Ready(Ok(())) => panic!("{}", too_late(config.name, limit)),
+                Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    };
+    let output = match config.worker_threads {
+        Some(_) => builder.run(limited),
+        None => builder.build().map(|runtime: Runtime| runtime.block_on(limited)),
+    };
+    drop(over);
+    drop(watcher);
+    output.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Starts the thread that watches the real clock. It ends with the sender.
+fn watch(
+    name: &'static str,
+    limit: Duration,
+    alarm: oneshot::Sender<()>,
+) -> (mpsc::Sender<()>, thread::JoinHandle<()>) {
+    let (over, is_over) = mpsc::channel::<()>();
+    let body = move || {
+        if is_over.recv_timeout(limit) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        // The test is gone already if nobody listens.
+        let _ = alarm.send(());
+        if is_over.recv_timeout(LAST_WORDS) == Err(RecvTimeoutError::Timeout) {
+            eprintln!(
+                "{name}: not done in {limit:?}, and a poll that blocks keeps it from saying more"
+            );
+            process::abort();
+        }
+    };
+    let watcher = thread::start("bowerbird-test-watcher".to_owned(), None, body);
+    (over, watcher.unwrap_or_else(|error| panic!("no thread to watch the time of {name}: {error}")))
+}
+
+fn too_late(name: &str, limit: Duration) -> String {
+    let mut text = format!("{name}: not done in {limit:?}; its tasks:");
+    for task in Handle::try_current().map_or_else(Vec::new, |handle| handle.tasks()) {
+        let task: TaskInfo = task;
+        let _ = write!(text, "\n  {task}");
+    }
+    text
+}
 
 /// The options of `#[main]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +121,6 @@ pub struct MainConfig {
     pub worker_threads: Option<usize>,
     /// On which threads tasks run.
     pub flavor: Flavor,
-    /// `None`: as the environment says.
-    pub debug: Option<bool>,
 }
 
 /// On which threads tasks run.

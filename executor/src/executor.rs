@@ -10,7 +10,14 @@ use crate::{
     thread::{self, Member, Presence, Wish},
     unhandled::Unhandled,
 };
-use std::{fmt, future::Future, io, panic::resume_unwind, rc::Rc, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    panic::resume_unwind,
+    rc::Rc,
+    sync::{Arc, Weak},
+};
 use sync::driver::{Driver, Seat};
 
 /// Owns the threads and tasks of a runtime. Dropping it ends them.
@@ -318,6 +325,12 @@ impl Handle {
         })
     }
 
+    /// A handle that does not keep the runtime's memory.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakHandle {
+        WeakHandle { scheduler: Arc::downgrade(&self.scheduler) }
+    }
+
     /// What the runtime has counted.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
@@ -370,6 +383,20 @@ impl Handle {
             _ => scheduler.tasks(),
         };
         ShutdownReport { cancelled, stuck_workers, abandoned_blocking, unfinished }
+    }
+}
+
+/// Reaches a runtime while that exists: for what the runtime itself holds.
+#[derive(Clone, Debug)]
+pub struct WeakHandle {
+    scheduler: Weak<Scheduler>,
+}
+
+impl WeakHandle {
+    /// The handle, if the runtime's memory is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Handle> {
+        self.scheduler.upgrade().map(|scheduler| Handle { scheduler })
     }
 }
 

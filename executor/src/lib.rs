@@ -55,7 +55,7 @@ mod worker;
 
 pub use builder::{BuildError, Builder};
 pub use config::{Flavor, Shutdown, ShutdownReport};
-pub use executor::{EnterGuard, Executor, Handle, LocalExecutor};
+pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use metrics::{Metrics, WorkerMetrics};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,

@@ -11,7 +11,7 @@ use crate::{
 };
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 
-const MAIN_OPTIONS: [&str; 4] = ["worker_threads", "flavor", "debug", "crate"];
+const MAIN_OPTIONS: [&str; 3] = ["worker_threads", "flavor", "crate"];
 const TEST_OPTIONS: [&str; 5] = ["clock", "worker_threads", "seed", "timeout", "crate"];
 
 pub(crate) fn main(given: TokenStream, item: TokenStream) -> TokenStream {
@@ -71,16 +71,10 @@ fn main_config(tokens: TokenStream) -> Result<Config> {
             }
         }
     }
-    let debug = match find(&given, "debug").map(Given::boolean).transpose()? {
-        None => "::core::option::Option::None",
-        Some(true) => "::core::option::Option::Some(true)",
-        Some(false) => "::core::option::Option::Some(false)",
-    };
     let text = format!(
         "$::__private::MainConfig {{
             worker_threads: $,
             flavor: $::__private::Flavor::{flavor},
-            debug: {debug},
         }}"
     );
     let value = code(&text, [krate.clone(), worker_threads, krate.clone()]);

@@ -15,10 +15,10 @@ mod models;
 pub mod oneshot;
 pub mod parker;
 mod permits;
-pub mod semaphore;
 #[doc(hidden)]
 #[expect(unsafe_code, reason = "one allocation for the wakers of all children")]
 pub mod ready_set;
+pub mod semaphore;
 #[doc(hidden)]
 pub mod shim;
 mod site;

@@ -8,8 +8,8 @@
 mod atomic_waker;
 mod oneshot;
 mod parker;
-mod wait_queue;
 mod ready_set;
+mod wait_queue;
 
 use std::{
     collections::BTreeSet,

@@ -5,13 +5,18 @@
 #[doc(hidden)]
 #[expect(unsafe_code, reason = "a slot which two sides write in turns")]
 pub mod atomic_waker;
+pub mod condition;
 pub mod coop;
 pub mod driver;
+pub mod event;
 #[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
 mod list;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+#[expect(unsafe_code, reason = "guards: references into a cell, by right of a permit")]
+pub mod mutex;
+pub mod notify;
 pub mod oneshot;
 pub mod parker;
 mod permits;
@@ -32,4 +37,8 @@ pub mod wait_site;
 #[expect(unsafe_code, reason = "an array of which a part is initialized")]
 pub mod wake_batch;
 
+pub use condition::{Condition, ConditionGuard};
+pub use event::Event;
+pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use notify::Notify;
 pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};

@@ -232,8 +232,7 @@ impl<H: Hold<Target = Permits>> Future for Take<H> {
         let progress = ready!(this.site.poll_proceed(cx));
         let wanted = *this.wanted;
         if !this.waiter.is_waiting() {
-            let holder = this.waiter.holder().expect("polled after it gave its holder away");
-            match holder.target().try_take(wanted) {
+            match this.waiter.target().try_take(wanted) {
                 Err(Refusal::NotNow) => (),
                 Ok(()) => {
                     progress.made();

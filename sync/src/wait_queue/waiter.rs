@@ -79,10 +79,14 @@ where
         Self { holder: Some(holder), queue: None, node: Node::new(Place::new()) }
     }
 
-    /// What is waited for. `None` after [`take_holder`](Self::take_holder).
+    /// What is waited for.
+    ///
+    /// # Panics
+    ///
+    /// After [`take_holder`](Self::take_holder).
     #[inline]
-    pub fn holder(&self) -> Option<&H> {
-        self.holder.as_ref()
+    pub fn target(&self) -> &H::Target {
+        self.holder.as_ref().expect("a waiter is not used after its holder left").target()
     }
 
     /// Leaves the line and returns the holder: for futures that hand it on.
@@ -230,7 +234,7 @@ where
     #[cold]
     fn leave_line(&self) {
         let place = &self.node.item;
-        let primitive = self.holder.as_ref().expect("who is in line holds on").target();
+        let primitive = self.target();
         let left = self.queue().with(|locked| {
             // Relaxed: under the lock.
             if place.status.load(Relaxed) != QUEUED {
@@ -254,8 +258,7 @@ where
 
     #[cold]
     fn give_back(&self) {
-        let primitive = self.holder.as_ref().expect("who is granted holds on").target();
-        primitive.pass_on(self.take_granted());
+        self.target().pass_on(self.take_granted());
     }
 
     /// The line it stands in.

@@ -44,6 +44,7 @@ mod queue;
 mod rng;
 #[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
 mod scheduler;
+mod shutdown;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod smoke;
 mod spawn;
@@ -54,9 +55,10 @@ mod unhandled;
 mod worker;
 
 pub use builder::{BuildError, Builder};
-pub use config::{Flavor, Shutdown, ShutdownReport};
+pub use config::Flavor;
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use metrics::{Metrics, WorkerMetrics};
+pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,
     yield_now,

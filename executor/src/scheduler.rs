@@ -242,7 +242,7 @@ impl Scheduler {
         let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
         if let Err(refused) = self.pool.submit(job) {
             if let blocking::Reason::NoThread(error) = &refused.reason {
-                Unhandled::NoThread(error.to_string()).report(&self.config.hooks);
+                self.config.hooks.report(&Unhandled::NoThread(error.to_string()));
             }
             // The job is cancelled by being dropped, and the handle says so.
             drop(refused);
@@ -587,7 +587,7 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
 fn report(home: NonNull<Home>, stray: Stray) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    Unhandled::from_stray(stray).report(&scheduler.config.hooks);
+    scheduler.config.hooks.report(&Unhandled::from_stray(stray));
 }
 
 /// A task that one thread runs.

@@ -415,7 +415,10 @@ fn a_hundred_thousand_queued_jobs_drain() {
     let gate = Arc::new(Barrier::new(5));
     for _ in 0..4 {
         let gate = gate.clone();
-        pool.submit(job(move || drop(gate.wait()))).unwrap();
+        let wait = job(move || {
+            gate.wait();
+        });
+        pool.submit(wait).unwrap();
     }
     let (ran, counting) = counter();
     for _ in 0..100_000 {

@@ -20,7 +20,7 @@ use sync::{
 const JOBS: usize = 20;
 
 /// What became of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Ran,
     Dropped,
@@ -28,22 +28,19 @@ enum Fate {
     NoThread,
 }
 
-/// How each job ended: exactly once.
-#[derive(Clone)]
-struct Ledger(Arc<Mutex<[Option<Fate>; JOBS]>>);
+use Fate::{Closed, Dropped, NoThread, Ran};
+
+/// Where jobs write how they end: each exactly once.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<Vec<(usize, Fate)>>>);
 
 impl Ledger {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new([None; JOBS])))
-    }
-
-    fn end(&self, number: usize, fate: Fate) {
-        let before = self.0.lock().unwrap()[number].replace(fate);
-        assert_eq!(before, None, "job {number} has ended twice, now {fate:?}");
-    }
-
-    fn count(&self, fate: Fate) -> usize {
-        self.0.lock().unwrap().iter().filter(|it| **it == Some(fate)).count()
+    /// How all of them ended.
+    fn fates(&self) -> Vec<Fate> {
+        let mut ends = self.0.lock().unwrap().clone();
+        ends.sort_unstable();
+        assert!(ends.iter().map(|end| end.0).eq(0..JOBS), "each ends once: {ends:?}");
+        ends.into_iter().map(|end| end.1).collect()
     }
 }
 
@@ -61,13 +58,13 @@ impl Job for Marked {
             gate.park();
         }
         thread::yield_now();
-        self.fate = Fate::Ran;
+        self.fate = Ran;
     }
 }
 
 impl Drop for Marked {
     fn drop(&mut self) {
-        self.ledger.end(self.number, self.fate);
+        self.ledger.0.lock().unwrap().push((self.number, self.fate));
     }
 }
 
@@ -99,9 +96,9 @@ enum Faults {
 }
 
 impl Scenario {
-    fn run(self) {
+    fn run(self) -> Vec<Fate> {
         let pool = self.pool();
-        let ledger = Ledger::new();
+        let ledger = Ledger::default();
         let gates: Vec<Arc<Parker>> = (0..JOBS).map(|_| Arc::default()).collect();
         let mut actors: Vec<_> = (0..self.submitters)
             .map(|first| {
@@ -126,7 +123,10 @@ impl Scenario {
         assert_eq!(pool.wait_idle(Duration::MAX), 0);
         pool.shutdown();
         assert_eq!(pool.wait_idle(Duration::MAX), 0);
-        self.check(&pool, &ledger);
+        let metrics = pool.metrics();
+        assert_eq!((metrics.threads, metrics.idle, metrics.queued, metrics.running), (0, 0, 0, 0));
+        assert!(metrics.threads_peak <= self.threads_max);
+        ledger.fates()
     }
 
     fn pool(self) -> Arc<Pool<Marked>> {
@@ -155,29 +155,14 @@ impl Scenario {
     ) {
         for number in (first..JOBS).step_by(self.submitters) {
             let gate = (number % self.long_every == 0).then(|| gates[number].clone());
-            let job = Marked { number, ledger: ledger.clone(), gate, fate: Fate::Dropped };
+            let job = Marked { number, ledger: ledger.clone(), gate, fate: Dropped };
             if let Err(mut refused) = pool.submit(job) {
                 refused.job.fate = match refused.reason {
-                    Reason::Closed => Fate::Closed,
-                    Reason::NoThread(_) => Fate::NoThread,
+                    Reason::Closed => Closed,
+                    Reason::NoThread(_) => NoThread,
                 };
             }
         }
-    }
-
-    fn check(self, pool: &Pool<Marked>, ledger: &Ledger) {
-        let [ran, dropped, closed, no_thread] =
-            [Fate::Ran, Fate::Dropped, Fate::Closed, Fate::NoThread].map(|it| ledger.count(it));
-        assert_eq!(ran + dropped + closed + no_thread, JOBS, "a job has not ended");
-        if self.ends == Ends::WhenDone {
-            assert_eq!(dropped + closed, 0);
-        }
-        if self.faults == Faults::None {
-            assert_eq!(no_thread, 0);
-        }
-        let metrics = pool.metrics();
-        assert_eq!((metrics.threads, metrics.idle, metrics.queued, metrics.running), (0, 0, 0, 0));
-        assert!(metrics.threads_peak <= self.threads_max);
     }
 }
 
@@ -192,27 +177,32 @@ const BASE: Scenario = Scenario {
 
 #[test]
 fn long_jobs_at_the_cap_strand_nobody() {
-    explore(|| BASE.run());
+    let seen = explore(|| BASE.run());
+    assert_eq!(seen, [Ran].into());
 }
 
 #[test]
 fn threads_that_end_all_the_time_strand_nobody() {
-    explore(|| Scenario { keep_alive: Duration::ZERO, submitters: 4, ..BASE }.run());
+    let seen = explore(|| Scenario { keep_alive: Duration::ZERO, submitters: 4, ..BASE }.run());
+    assert_eq!(seen, [Ran].into());
 }
 
 #[test]
 fn a_shutdown_at_any_moment_ends_each_job_once() {
-    explore(|| Scenario { ends: Ends::AnyTime, ..BASE }.run());
+    let seen = explore(|| Scenario { ends: Ends::AnyTime, ..BASE }.run());
+    assert_eq!(seen, [Ran, Dropped, Closed].into());
 }
 
 #[test]
 fn a_shutdown_among_threads_that_end_all_the_time() {
-    explore(|| Scenario { ends: Ends::AnyTime, keep_alive: Duration::ZERO, ..BASE }.run());
+    let scenario = Scenario { ends: Ends::AnyTime, keep_alive: Duration::ZERO, ..BASE };
+    assert_eq!(explore(move || scenario.run()), [Ran, Dropped, Closed].into());
 }
 
 #[test]
 fn starts_that_fail_strand_nobody() {
-    explore(|| Scenario { faults: Faults::Starts, threads_max: 4, submitters: 3, ..BASE }.run());
+    let scenario = Scenario { faults: Faults::Starts, threads_max: 4, submitters: 3, ..BASE };
+    assert_eq!(explore(move || scenario.run()), [Ran, NoThread].into());
 }
 
 #[test]
@@ -225,5 +215,5 @@ fn everything_at_once() {
         ends: Ends::AnyTime,
         faults: Faults::Starts,
     };
-    explore(move || scenario.run());
+    assert_eq!(explore(move || scenario.run()), [Ran, Dropped, Closed, NoThread].into());
 }

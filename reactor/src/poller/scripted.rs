@@ -1,6 +1,6 @@
 //! A readiness queue whose events a test makes up, and whose sleeps it watches.
 
-use super::{Poller, Nap, Token};
+use super::{Nap, Poller, Token};
 use crate::readiness::{Interest, Ready};
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -13,7 +13,7 @@
 //!   slack, needs its own event buffer and unsafe code, and a recent kernel.
 //! * Spinning for the rest: precise, and a CPU burnt.
 
-use super::{Poller, Nap, Token};
+use super::{Nap, Poller, Token};
 use crate::readiness::{Interest, Ready};
 use mio::{event::Event, unix::SourceFd};
 use std::{io, os::fd::RawFd, time::Duration};
@@ -182,9 +182,7 @@ fn from_mio(event: &Event) -> Ready {
         // Whoever tries next is told which error it was.
         (event.is_error(), Ready::ERROR | Ready::READABLE | Ready::WRITABLE),
     ];
-    bits.into_iter()
-        .filter(|(is_set, _)| *is_set)
-        .fold(Ready::EMPTY, |ready, (_, bit)| ready | bit)
+    bits.into_iter().filter(|(is_set, _)| *is_set).fold(Ready::EMPTY, |ready, (_, bit)| ready | bit)
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -37,8 +37,9 @@ impl TimerFd {
         let spec = libc::itimerspec { it_interval: never, it_value };
         // SAFETY: the descriptor is open while `self` is; `spec` outlives the
         // call, which only reads it; the manual allows null for the old value.
-        let result =
-            unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, ptr::null_mut()) };
+        let result = unsafe {
+            libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, ptr::null_mut())
+        };
         match result {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),

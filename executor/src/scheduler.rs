@@ -248,7 +248,7 @@ impl Scheduler {
                 self.config.hooks.report(&Unhandled::NoThread(error.to_string()));
             }
             // The job is cancelled by being dropped, and the handle says so.
-            drop(refused);
+            drop(refused.job);
         }
         handle
     }
@@ -430,6 +430,10 @@ impl Scheduler {
             blocking_threads: pool.threads,
             blocking_idle: pool.idle,
             blocking_queued: pool.queued,
+            blocking_running: pool.running,
+            blocking_threads_peak: pool.threads_peak,
+            blocking_threads_started: pool.started_total,
+            blocking_starts_failed: pool.starts_failed_total,
         }
     }
 

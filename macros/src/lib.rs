@@ -39,7 +39,6 @@ use proc_macro::TokenStream;
 /// |-----------------------------|--------------------------------------------|---------|
 /// | `worker_threads = 4`        | how many threads run tasks                 | one per core |
 /// | `flavor = "current_thread"` | everything on the calling thread           | `"multi_thread"` |
-/// | `debug = true`              | looks for slow polls and forgotten tasks   | as the environment says |
 /// | `crate = "path"`            | where the runtime's crate is               | `"::bowerbird"` |
 ///
 /// # Examples

@@ -25,6 +25,9 @@
 //!                                                  ├─▶ blocking, idle, metrics, unhandled, config
 //! ```
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod attack;
 mod blocking;
 mod builder;
 mod closing;

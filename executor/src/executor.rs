@@ -1,16 +1,24 @@
 //! The executor as its owner sees it, and the handle to it.
 
 use crate::{
-    config::{Flavor, Shutdown, ShutdownReport},
+    config::Flavor,
     context::{self, Context, EnteredShared},
     metrics::Metrics,
     scheduler::{Options, Scheduler},
+    shutdown::{Shutdown, ShutdownReport},
     spawn,
     task::{info::TaskInfo, join::JoinHandle},
     thread::{self, Member, Presence, Wish},
     unhandled::Unhandled,
 };
-use std::{fmt, future::Future, io, panic::resume_unwind, rc::Rc, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    panic::resume_unwind,
+    rc::Rc,
+    sync::{Arc, Weak},
+};
 use sync::driver::{Driver, Seat};
 
 /// Owns the threads and tasks of a runtime. Dropping it ends them.
@@ -88,7 +96,7 @@ impl Drop for Executor {
         }
         let report = self.handle.shut_down(Shutdown::default());
         if !report.is_clean() {
-            Unhandled::Shutdown(report).report(&self.handle.scheduler.config.hooks);
+            self.handle.scheduler.config.hooks.report(&Unhandled::Shutdown(report));
         }
     }
 }
@@ -318,6 +326,12 @@ impl Handle {
         })
     }
 
+    /// A handle that does not keep the runtime's memory.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakHandle {
+        WeakHandle { scheduler: Arc::downgrade(&self.scheduler) }
+    }
+
     /// What the runtime has counted.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
@@ -370,6 +384,20 @@ impl Handle {
             _ => scheduler.tasks(),
         };
         ShutdownReport { cancelled, stuck_workers, abandoned_blocking, unfinished }
+    }
+}
+
+/// Reaches a runtime while that exists: for what the runtime itself holds.
+#[derive(Clone, Debug)]
+pub struct WeakHandle {
+    scheduler: Weak<Scheduler>,
+}
+
+impl WeakHandle {
+    /// The handle, if the runtime's memory is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Handle> {
+        self.scheduler.upgrade().map(|scheduler| Handle { scheduler })
     }
 }
 

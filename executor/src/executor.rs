@@ -96,7 +96,7 @@ impl Drop for Executor {
         }
         let report = self.handle.shut_down(Shutdown::default());
         if !report.is_clean() {
-            self.handle.scheduler.config.hooks.report(&Unhandled::Shutdown(report));
+            self.handle.scheduler.config.hooks.report(Unhandled::Shutdown(report));
         }
     }
 }

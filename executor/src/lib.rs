@@ -32,6 +32,7 @@ mod blocking;
 mod builder;
 mod closing;
 mod config;
+mod contain;
 #[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
 mod context;
 mod deque;

@@ -184,7 +184,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     if let Some(task) = from_injector(scheduler, desk) {
         desk.local.push(task);
     }
-    let events = scheduler.driver.poll(seat, HARVEST_BUSY);
+    let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     context::restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);

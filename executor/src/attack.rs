@@ -277,7 +277,11 @@ fn the_last_waker_is_woken_though_its_clones_live_elsewhere() {
         let executor = single();
         let place = Arc::new(Mutex::new(None::<Waker>));
         let mut task = executor.handle().spawn(woken_through(place.clone()));
-        executor.block_on(yield_now());
+        executor.block_on(async {
+            while place.lock().unwrap().is_none() {
+                yield_now().await;
+            }
+        });
         let old = Arc::new(Promoted(AtomicBool::new(false)));
         let new = Arc::new(Promoted(AtomicBool::new(false)));
         let cell = RefCell::new(old.clone());
@@ -523,7 +527,11 @@ impl Driver for Noting {
     fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
         if self.is_closed.load(Relaxed) {
             self.parks.lock().unwrap().push(seat);
-            self.sleeper.lock().unwrap().take().into_iter().for_each(Waker::wake);
+            let sleeper = self.sleeper.lock().unwrap().take();
+            if let Some(waker) = sleeper {
+                waker.wake();
+                return 1;
+            }
         }
         self.inner.park(seat, until, max)
     }

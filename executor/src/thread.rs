@@ -28,6 +28,7 @@ use crate::{
 };
 use std::{cell::Cell, io, rc::Rc, sync::Arc};
 use sync::{
+    coop,
     driver::Seat,
     shim::{atomic::Ordering::Relaxed, thread},
 };
@@ -215,7 +216,9 @@ impl Presence {
         let Some(desk) = self.cx.take_desk() else { return };
         self.scheduler.engage();
         worker::put_in_order(&self.scheduler, &desk);
-        self.move_to(Place::Parker);
+        // This thread's main future may go on, and its timers with it.
+        let seat = self.scheduler.guest_seats.lock().pop();
+        self.move_to(seat.map_or(Place::Parker, Place::Guest));
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
         context::restore(&self.cx);
     }
@@ -234,7 +237,10 @@ impl Presence {
     fn park(&self) {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
+        context::restore(&self.cx);
         match self.cx.desk() {
+            // The hook spawned or woke something here, where nobody else sees it.
+            _ if worker::has_ready(scheduler, &self.cx) => {}
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
@@ -390,10 +396,13 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         scheduler.closing.lend(desk);
         Some(index)
     });
-    let Some(index) = index else { return body() };
-    if start_substitute(scheduler, index).is_err() {
+    if let Some(index) = index
+        && start_substitute(scheduler, index).is_err()
+    {
         sit_down_again(scheduler, index);
     }
+    // A leaf without budget would wait for the end of the poll that waits for it.
+    let _unlimited = coop::enter(u32::MAX);
     body()
 }
 

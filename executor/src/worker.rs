@@ -213,6 +213,13 @@ fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_searching.set(awake == Awake::Searching);
 }
 
+/// Whether something is ready that only this thread sees, or sees first.
+pub(crate) fn has_ready(scheduler: &Scheduler, cx: &Context) -> bool {
+    let is_ready =
+        |desk: &Desk| !desk.local.is_empty() || !scheduler.workers[desk.index].slot.is_empty();
+    !cx.pinned.borrow().is_empty() || cx.desk().is_some_and(is_ready)
+}
+
 /// A turn of a thread that has only its pinned tasks.
 fn step_without_desk(scheduler: &Scheduler, cx: &Context) -> Step {
     take_letters(cx);

@@ -25,10 +25,14 @@
 //!                                                  ├─▶ blocking, idle, metrics, unhandled, config
 //! ```
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod attack;
 mod blocking;
 mod builder;
 mod closing;
 mod config;
+mod contain;
 #[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
 mod context;
 mod deque;

@@ -25,6 +25,7 @@ use crate::{
     blocking::{self, Job, Pool},
     closing::{Closing, Duty},
     config::Config,
+    contain::caught,
     context::{self, Context},
     deque,
     desk::Desk,
@@ -245,7 +246,7 @@ impl Scheduler {
         let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
         if let Err(refused) = self.pool.submit(job) {
             if let blocking::Reason::NoThread(error) = &refused.reason {
-                self.config.hooks.report(&Unhandled::NoThread(error.to_string()));
+                self.config.hooks.report(Unhandled::NoThread(error.to_string()));
             }
             // The job is cancelled by being dropped, and the handle says so.
             drop(refused.job);
@@ -385,6 +386,18 @@ impl Scheduler {
         !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
     }
 
+    // ── the driver ────────────────────────────────────────────────────────────
+
+    /// Lets the driver deliver what has come. Wakers are user code, and the driver
+    /// may be: what they panic with is reported, and ends no worker.
+    pub(crate) fn harvest(&self, deliver: impl FnOnce(&dyn Driver) -> usize) -> usize {
+        caught(|| deliver(&*self.driver)).unwrap_or_else(|payload| {
+            let what = "a waker that the driver called";
+            self.config.hooks.report(Unhandled::contained(what, payload));
+            0
+        })
+    }
+
     // ── virtual time ──────────────────────────────────────────────────────────
 
     /// Something is going on outside the workers: a virtual clock must not jump.
@@ -408,7 +421,8 @@ impl Scheduler {
     /// Returns whether it did.
     pub(crate) fn advance_idle(&self) -> bool {
         // Acquire and more, by read-modify-write: sees what was going on.
-        self.engaged.fetch_add(0, AcqRel) == 0 && self.driver.advance_idle()
+        self.engaged.fetch_add(0, AcqRel) == 0
+            && self.harvest(|driver| usize::from(driver.advance_idle())) > 0
     }
 
     // ── looking at it ─────────────────────────────────────────────────────────
@@ -594,7 +608,7 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
 fn report(home: NonNull<Home>, stray: Stray) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    scheduler.config.hooks.report(&Unhandled::from_stray(stray));
+    scheduler.config.hooks.report(Unhandled::from_stray(stray));
 }
 
 /// A task that one thread runs.

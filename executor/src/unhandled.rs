@@ -1,6 +1,7 @@
 //! What is reported when there is nobody to give an error to.
 
 use crate::{
+    contain::drop_contained,
     shutdown::ShutdownReport,
     task::{Stray, StrayPanic, error::JoinError},
 };
@@ -50,7 +51,15 @@ impl Unhandled {
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
         };
-        let message = stray.payload.map_or_else(String::new, |payload| message(&*payload));
+        stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
+    }
+}
+
+impl Unhandled {
+    /// What user code panicked with that nobody awaits.
+    pub(crate) fn contained(what: &'static str, payload: Box<dyn Any + Send>) -> Self {
+        let message = message(&*payload);
+        drop_contained(payload);
         Self::Contained(what, message)
     }
 }

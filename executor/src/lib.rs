@@ -39,9 +39,14 @@ mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
 mod metrics;
+#[cfg(all(test, loom))]
+#[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
+mod models;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
 mod rng;
+#[cfg(all(test, shuttle))]
+mod scenarios;
 #[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
 mod scheduler;
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -73,7 +73,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(class: u8, memory: *mut u8) -> Self {
+    pub(crate) fn new(class: u8, memory: *mut u8) -> Self {
         Self {
             generation: AtomicU32::new(GENERATION_FIRST & !1),
             polls: AtomicU32::new(0),
@@ -106,7 +106,7 @@ impl Record {
     }
 
     /// The task is over. Its owner may still read what it was.
-    pub(super) fn die(&self) {
+    pub(crate) fn die(&self) {
         // Relaxed: the owner is the only writer; R2's fence follows in `be_born`.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation % 2 == 1, "a task died twice");
@@ -130,7 +130,7 @@ impl Record {
 
     /// A look from any thread, at any time. `None`: nobody lives here, or the
     /// tenant changed meanwhile.
-    pub(super) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
+    pub(crate) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
         // R1: sees the fields of this life.
         let before = self.generation.load(Acquire);
         if before % 2 == 0 {

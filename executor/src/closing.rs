@@ -54,6 +54,10 @@ use sync::shim::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+/// Desks at which nobody sits, each in the box in which it is passed on.
+#[expect(clippy::vec_box, reason = "a context points to the desk in its box")]
+pub(crate) type Desks = Vec<Box<Desk>>;
+
 /// The desks of a runtime, and its end.
 #[derive(Debug)]
 pub(crate) struct Closing {
@@ -68,7 +72,7 @@ struct State {
     /// Threads that may be polling stealable tasks.
     pollers: usize,
     /// Desks at which nobody sits.
-    desks: Vec<Box<Desk>>,
+    desks: Desks,
     /// Who would like to sit, and at which one, in order.
     waiting: Vec<(usize, Arc<Inbox>)>,
     is_finishing: bool,
@@ -87,7 +91,7 @@ pub(crate) enum Duty {
     /// Wake this thread: its desk is free.
     Wake(Arc<Inbox>),
     /// Finish: drop all futures, with these desks.
-    Finish(Vec<Box<Desk>>),
+    Finish(Desks),
 }
 
 /// What a thread gets that asks for a desk.
@@ -104,7 +108,7 @@ pub(crate) enum Sit {
 
 impl Closing {
     /// A runtime with these desks.
-    pub(crate) fn new(desks: Vec<Box<Desk>>) -> Self {
+    pub(crate) fn new(desks: Desks) -> Self {
         let state = State { desks, ..State::default() };
         Self { begun: AtomicBool::new(false), state: Lock::new(state), changed: Condvar::new() }
     }

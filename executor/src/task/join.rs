@@ -2,9 +2,9 @@
 
 use super::{
     error::JoinError,
+    holders::{Joiner, Reference},
     info::{Id, TaskInfo},
     join_state::Join,
-    raw::{Joiner, Reference},
 };
 use std::{
     fmt,

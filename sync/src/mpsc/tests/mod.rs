@@ -1,6 +1,7 @@
-use super::{error::TryRecvError::*, *};
+use super::{channel, error::TryRecvError::*, *};
 use crate::{
     coop,
+    hostile::panicking_clone,
     static_checks::{implements, is_not},
     wait_site::{self, Kind},
 };
@@ -386,6 +387,46 @@ fn a_panicking_waker_leaves_a_channel_that_works() {
     assert!(poll!(closed, count).is_pending());
     assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
     assert_eq!((count.wakes(), poll!(send)), (1, Poll::Ready(Err(SendError(2)))));
+}
+
+#[test]
+fn a_panicking_clone_loses_neither_message_nor_place() {
+    let [count] = counts();
+    let (sender, mut receiver) = channel(1);
+    let hostile = panicking_clone();
+    let mut cx = Context::from_waker(&hostile);
+    let mut recv = Box::pin(receiver.recv());
+    assert!(poll!(recv, count).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| recv.as_mut().poll(&mut cx))).is_err());
+    sender.try_send(1).unwrap();
+    assert_eq!((count.wakes(), poll!(recv)), (1, Poll::Ready(Some(1))));
+    drop(recv);
+    sender.try_send(2).unwrap();
+    let mut send = pin!(sender.send(3));
+    assert!(poll!(send, count).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| send.as_mut().poll(&mut cx))).is_err());
+    assert_eq!((receiver.try_recv(), count.wakes()), (Ok(2), 2));
+    assert_eq!(poll!(send), Poll::Ready(Ok(())));
+    assert_eq!(receiver.try_recv(), Ok(3));
+}
+
+#[test]
+fn a_receiver_learns_whether_it_waits() {
+    let mut guess = channel::Guess::new();
+    assert!(guess.nothing());
+    // It was wrong: the messages come first.
+    guess.found(true);
+    assert!(!guess.nothing());
+    guess.found(true);
+    assert!(!guess.nothing());
+    // Now the receiver does, and again after it has been woken.
+    guess.found_nothing();
+    assert!(!guess.nothing());
+    guess.found(true);
+    assert!(guess.nothing());
+    // More than one came: the next poll finds something for sure.
+    guess.found(false);
+    assert!(!guess.nothing());
 }
 
 #[test]

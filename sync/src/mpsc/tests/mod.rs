@@ -219,6 +219,19 @@ fn a_promise_dropped_after_close_tells_the_receiver() {
 }
 
 #[test]
+fn the_last_sender_ends_the_wait_of_the_receiver() {
+    let [count] = counts();
+    let (sender, mut receiver) = channel::<u32>(1);
+    let other = sender.clone();
+    let mut recv = pin!(receiver.recv());
+    assert!(poll!(recv, count).is_pending());
+    drop(sender);
+    assert_eq!((count.wakes(), poll!(recv, count)), (0, Poll::Pending));
+    drop(other);
+    assert_eq!((count.wakes(), poll!(recv)), (1, Poll::Ready(None)));
+}
+
+#[test]
 fn close_wakes_all_who_wait_and_gives_their_messages_back() {
     let [first, second, third] = counts();
     let (sender, mut receiver) = channel(1);
@@ -307,13 +320,15 @@ fn a_dropped_receiver_drops_what_is_left_outside_the_lock() {
 #[test]
 fn a_permit_used_after_the_receiver_is_gone_drops_its_message_at_once() {
     let message = Arc::new(());
-    let (sender, receiver) = channel(2);
+    let (sender, receiver) = channel(3);
     let (one, two) = (sender.try_reserve().unwrap(), sender.try_reserve().unwrap());
+    sender.try_send(message.clone()).unwrap();
     drop(receiver);
+    assert_eq!((Arc::strong_count(&message), sender.capacity()), (1, 1));
     one.send(message.clone());
-    assert_eq!(Arc::strong_count(&message), 1);
+    assert_eq!((Arc::strong_count(&message), sender.capacity()), (1, 2));
     drop(two);
-    assert_eq!(sender.capacity(), 2);
+    assert_eq!(sender.capacity(), 3);
 }
 
 #[test]

@@ -9,6 +9,9 @@ pub mod condition;
 pub mod coop;
 pub mod driver;
 pub mod event;
+#[cfg(all(test, not(shuttle)))]
+#[expect(unsafe_code, reason = "wakers made from functions, for tests")]
+mod hostile;
 #[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
 mod list;
 #[cfg(all(test, loom))]

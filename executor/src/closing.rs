@@ -55,7 +55,6 @@ use sync::shim::{
 };
 
 /// Desks at which nobody sits, each in the box in which it is passed on.
-#[expect(clippy::vec_box, reason = "a context points to the desk in its box")]
 pub(crate) type Desks = Vec<Box<Desk>>;
 
 /// The desks of a runtime, and its end.

@@ -6,9 +6,13 @@
 //! nothing passes in silence.
 
 mod atomic_waker;
+mod condition;
+mod event;
 mod mpsc;
+mod notify;
 mod oneshot;
 mod parker;
+mod permits;
 mod wait_queue;
 
 use std::{

@@ -77,13 +77,40 @@ fn a_clear_loses_no_event() {
     assert_eq!(seen, [(true, true), (false, false)].into());
 }
 
-/// S1, S2: either the deliverer finds the waker or the waiter finds the event.
+/// S1: a waiter that comes after the event finds it.
 #[test]
-fn edges_s1_and_s2() {
+fn edge_s1() {
     let seen = outcomes(|| wait_against(|source| deliver(source, Ready::READABLE)));
     // (found at once, woken): both is a wake-up for no reason, neither would be
     // a lost one.
     assert_eq!(seen, [(false, 1), (true, 0)].into());
+}
+
+/// S2: a deliverer that comes after two waiters finds the wakers of both.
+#[test]
+fn edge_s2() {
+    let seen = outcomes(|| {
+        let source = Arc::new(Source::new(Ready::EMPTY));
+        let (one, two, mine) = (source.clone(), source.clone(), source);
+        let waiter = |source: Arc<Source>, direction: Direction, probe: Plain<Probe>| {
+            move || {
+                let waker = Waker::from(probe);
+                let place = Place::Slot(direction);
+                source.wait(place, &Context::from_waker(&waker)).is_some()
+            }
+        };
+        let reader = Plain::new(Probe(AtomicUsize::new(0)));
+        let writer = Plain::new(Probe(AtomicUsize::new(0)));
+        let first = thread::spawn(waiter(one, Direction::Read, reader.clone()));
+        let second = thread::spawn(waiter(two, Direction::Write, writer.clone()));
+        let both = Ready::READABLE | Ready::WRITABLE;
+        let deliverer = thread::spawn(move || deliver(&mine, both));
+        let found = (first.join().unwrap(), second.join().unwrap());
+        deliverer.join().unwrap();
+        // Found or woken, each of them, and never both.
+        (found.0 as usize + reader.0.load(Relaxed), found.1 as usize + writer.0.load(Relaxed))
+    });
+    assert_eq!(seen, [(1, 1)].into());
 }
 
 /// The same for the end of the runtime.

@@ -488,7 +488,9 @@ impl Scheduler {
     pub(crate) fn do_duty(&self, duty: Duty) {
         match duty {
             Duty::Go => {}
-            Duty::Wake(inbox) => self.wake_at(inbox.place(), &inbox.parker),
+            Duty::Wake(next) => {
+                next.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+            }
             Duty::Finish(desks) => self.finish_end(desks),
         }
     }

@@ -72,6 +72,8 @@ impl Drop for Bomb {
 
 thread_local! {
     static LOCAL: RefCell<Option<Rc<LocalExecutor>>> = const { RefCell::new(None) };
+    /// Guards that last as long as the thread.
+    static KEPT: RefCell<Vec<EnterGuard>> = const { RefCell::new(vec![]) };
 }
 
 #[test]
@@ -901,7 +903,7 @@ fn destructors_may_do_anything() {
             block_in_place(|| ());
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.block_on(async {})));
             let entered = self.0.enter();
-            std::mem::forget(entered);
+            KEPT.with_borrow_mut(|it| it.push(entered));
         }
     }
     in_time(|| {
@@ -984,6 +986,205 @@ fn a_pinned_future_is_polled_and_dropped_on_its_thread() {
                     task.await.unwrap().abort();
                 }
             });
+        });
+    });
+}
+
+#[test]
+fn no_wake_is_lost_between_workers_and_foreign_threads() {
+    for workers in [1, 2, 4] {
+        in_time(move || {
+            let executor = start(multi(workers));
+            let handle = executor.handle().clone();
+            again_and_again(|| {
+                let place = Arc::new(Mutex::new(None::<Waker>));
+                let task = handle.spawn(woken_through(place.clone()));
+                let other = handle.spawn(async { spawn(async {}).await.unwrap() });
+                let waker = loop {
+                    if let Some(waker) = place.lock().unwrap().take() {
+                        break waker;
+                    }
+                    std::hint::spin_loop();
+                };
+                waker.wake();
+                task.join_blocking(None).unwrap().unwrap();
+                other.join_blocking(None).unwrap().unwrap();
+            });
+        });
+    }
+}
+
+#[test]
+fn no_wake_is_lost_on_its_way_to_a_pinned_task() {
+    in_time(|| {
+        let executor = start(multi(1));
+        let handle = executor.handle().clone();
+        again_and_again(|| {
+            // A guest's main, a local task of a worker that blocks, and one of a guest.
+            let place = Arc::new(Mutex::new(None::<Waker>));
+            let theirs = place.clone();
+            let task = handle.spawn(async move {
+                let local = spawn_local(woken_through(theirs));
+                yield_now().await;
+                block_in_place(|| ());
+                local.await.unwrap();
+            });
+            let waking = handle.spawn(async move {
+                loop {
+                    if let Some(waker) = place.lock().unwrap().take() {
+                        return waker.wake();
+                    }
+                    yield_now().await;
+                }
+            });
+            executor.block_on(async {
+                let local = spawn_local(async { spawn(async {}).await.unwrap() });
+                waking.await.unwrap();
+                local.await.unwrap();
+                task.await.unwrap();
+            });
+        });
+    });
+}
+
+#[test]
+fn wakers_counted_on_both_sides_of_a_poll_add_up() {
+    in_time(|| {
+        let live = Arc::new(AtomicUsize::new(0));
+        let builder = multi(2);
+        let driver = noted(&builder);
+        let weak = Arc::downgrade(&driver);
+        let executor = builder.build(driver).unwrap();
+        let wakers = Arc::new(Mutex::new(Vec::<Waker>::new()));
+        let mut round = 0;
+        again_and_again(|| {
+            round += 1;
+            let (wakers, counted) = (wakers.clone(), Counted::new(&live));
+            let mut polls = 0;
+            let task = executor.handle().spawn(poll_fn(move |cx| {
+                let _it = &counted;
+                polls += 1;
+                let old = std::mem::take(&mut *wakers.lock().unwrap());
+                let waker = cx.waker();
+                std::thread::scope(|scope| {
+                    if polls == 1 {
+                        scope.spawn(|| {
+                            let mine: Vec<_> = (0..3).map(|_| waker.clone()).collect();
+                            wakers.lock().unwrap().extend(mine);
+                        });
+                    }
+                    let mine: Vec<_> = (0..3).map(|_| waker.clone()).collect();
+                    drop(old);
+                    wakers.lock().unwrap().extend(mine);
+                });
+                waker.wake_by_ref();
+                if polls < 3 { Poll::Pending } else { Poll::Ready(()) }
+            }));
+            if round % 2 == 0 {
+                drop(task);
+            } else {
+                task.join_blocking(None).unwrap().unwrap();
+            }
+        });
+        drop(executor);
+        wakers.lock().unwrap().clear();
+        assert_eq!(live.load(Acquire), 0);
+        drop(wakers);
+        while weak.upgrade().is_some() {
+            std::thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_join_races_with_completion_and_abort() {
+    in_time(|| {
+        let live = Arc::new(AtomicUsize::new(0));
+        let builder = multi(2);
+        let driver = noted(&builder);
+        let weak = Arc::downgrade(&driver);
+        let executor = builder.build(driver).unwrap();
+        let mut round = 0;
+        again_and_again(|| {
+            round += 1;
+            let counted = Counted::new(&live);
+            let mut task = match round % 3 {
+                0 => executor.handle().spawn(async move { counted }),
+                1 => executor.handle().spawn_blocking(move || counted),
+                _ => executor.handle().spawn(async move {
+                    let _it = counted;
+                    pending().await
+                }),
+            };
+            let abort = task.abort_handle();
+            let aborting = std::thread::spawn(move || abort.abort());
+            for n in 0..round % 7 {
+                let waker = Waker::from(Arc::new(Promoted(AtomicBool::new(false))));
+                let mut cx = Context::from_waker(&waker);
+                let polled = std::pin::Pin::new(&mut task).poll(&mut cx);
+                if polled.is_ready() {
+                    break;
+                }
+                if n == 5 {
+                    let _ = task.join_blocking(None).unwrap();
+                    break;
+                }
+            }
+            aborting.join().unwrap();
+        });
+        let _ = executor.shutdown(Shutdown::default().blocking(Duration::from_secs(2)));
+        while live.load(Acquire) > 0 || weak.upgrade().is_some() {
+            std::thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_system_without_threads_blocks_but_does_not_break() {
+    in_time(|| {
+        let executor = start(multi(1));
+        let task = executor.handle().spawn(async {
+            let local = spawn_local(async { yield_now().await });
+            sync::shim::thread::fail_starts_here(1);
+            let seven = block_in_place(|| {
+                drop(spawn(async {}));
+                7
+            });
+            local.await.unwrap();
+            spawn(async move { seven }).await.unwrap()
+        });
+        assert_eq!(task.join_blocking(None).unwrap().unwrap(), 7);
+        still_works(&executor);
+        assert!(executor.shutdown(Shutdown::default()).is_clean());
+        sync::shim::thread::fail_starts_here(1);
+        assert!(multi(3).build_with(ThreadDriver::new).is_err());
+    });
+}
+
+#[test]
+fn a_main_future_of_run_may_do_anything_with_its_runtime() {
+    in_time(|| {
+        again_and_again(|| {
+            let builder = multi(2);
+            let driver = noted(&builder);
+            let weak = Arc::downgrade(&driver);
+            let borrowed = String::from("on the caller's stack");
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                builder.run_with(driver, |_| (), async {
+                    let local = spawn_local(pending::<()>());
+                    let entered = Handle::current().enter();
+                    block_in_place(|| Handle::current().block_on(async { yield_now().await }));
+                    spawn(async { block_in_place(|| ()) }).await.unwrap();
+                    drop(entered);
+                    local.abort();
+                    assert!(local.await.unwrap_err().is_cancelled());
+                    assert_eq!(borrowed.len(), 0, "unwinds");
+                })
+            }));
+            assert!(result.is_err());
+            while weak.upgrade().is_some() {
+                std::thread::yield_now();
+            }
         });
     });
 }

@@ -1188,3 +1188,16 @@ fn a_main_future_of_run_may_do_anything_with_its_runtime() {
         });
     });
 }
+
+#[test]
+fn a_worker_that_entered_another_runtime_still_lends_its_desk() {
+    in_time(|| {
+        let (executor, other) = (start(multi(1)), start(multi(1)));
+        let handle = executor.handle().clone();
+        let task = handle.clone().spawn(async move {
+            let _entered = other.handle().enter();
+            other.block_on(async { handle.spawn(async { 7 }).await.unwrap() })
+        });
+        assert_eq!(task.join_blocking(None).unwrap().unwrap(), 7);
+    });
+}

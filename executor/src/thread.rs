@@ -399,7 +399,7 @@ impl Drop for Ended {
 /// Runs `body`, which may block this thread, and lets a substitute do this
 /// worker's work meanwhile.
 pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() -> T) -> T {
-    let index = context::with(|cx| {
+    let index = context::with_presence(|cx| {
         let is_multi = scheduler.config.flavor == Flavor::MultiThread;
         let cx =
             cx.filter(|cx| is_multi && cx.is_polling.get() && cx.is_of(scheduler.address()))?;
@@ -430,7 +430,7 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
 /// of the block, except for what others steal.
 #[cold]
 fn sit_down_again(scheduler: &Arc<Scheduler>, index: usize) {
-    context::with(|cx| {
+    context::with_presence(|cx| {
         let Some(cx) = cx else { return };
         let Some(desk) = scheduler.closing.take_back(index) else { return };
         let place = Place::Worker { seat: desk.seat, index };

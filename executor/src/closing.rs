@@ -54,6 +54,9 @@ use sync::shim::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+/// Desks at which nobody sits, each in the box in which it is passed on.
+pub(crate) type Desks = Vec<Box<Desk>>;
+
 /// The desks of a runtime, and its end.
 #[derive(Debug)]
 pub(crate) struct Closing {
@@ -71,7 +74,7 @@ struct State {
     /// Threads that may be polling stealable tasks.
     pollers: usize,
     /// Desks at which nobody sits.
-    desks: Vec<Box<Desk>>,
+    desks: Desks,
     /// Who would like to sit, and at which one, in order; at none who only waits for
     /// the end.
     waiting: Vec<(usize, Arc<Inbox>)>,
@@ -91,7 +94,7 @@ pub(crate) enum Duty {
     /// Wake these threads: a desk is free.
     Wake(Vec<Arc<Inbox>>),
     /// Finish: drop all futures, with these desks.
-    Finish(Vec<Box<Desk>>),
+    Finish(Desks),
 }
 
 /// What a thread gets that asks for a desk.
@@ -108,7 +111,7 @@ pub(crate) enum Sit {
 
 impl Closing {
     /// A runtime with these desks.
-    pub(crate) fn new(desks: Vec<Box<Desk>>) -> Self {
+    pub(crate) fn new(desks: Desks) -> Self {
         let state = State { desks, ..State::default() };
         Self { begun: AtomicBool::new(false), state: Lock::new(state), changed: Condvar::new() }
     }

@@ -42,6 +42,9 @@ pub enum Flavor {
 /// A callback without arguments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
+/// A callback that hears of unhandled errors.
+type UnhandledHook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
+
 /// What users may watch.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -49,7 +52,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Hook>,
     pub(crate) thread_park: Option<Hook>,
     pub(crate) thread_unpark: Option<Hook>,
-    pub(crate) unhandled: Option<Arc<dyn Fn(&Unhandled) + Send + Sync>>,
+    pub(crate) unhandled: Option<UnhandledHook>,
 }
 
 impl Hooks {

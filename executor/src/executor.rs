@@ -3,8 +3,9 @@
 use crate::{
     config::Flavor,
     context::{self, Context, EnteredShared},
+    make::Options,
     metrics::Metrics,
-    scheduler::{Options, Scheduler},
+    scheduler::Scheduler,
     shutdown::{Shutdown, ShutdownReport},
     spawn,
     task::{error::JoinError, info::TaskInfo, join::JoinHandle},

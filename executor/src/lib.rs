@@ -20,9 +20,10 @@
 //! # Map
 //!
 //! ```text
-//!   builder ─▶ executor ─▶ thread ─▶ worker ─▶ scheduler ─▶ closing, context ─▶ desk ─▶ queue ─▶ task
-//!              spawn    ─▶ thread                  │             inbox ─▶ task
-//!                                                  ├─▶ blocking, idle, metrics, unhandled, config
+//!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
+//!                            └───▶ thread ─▶ worker ─▶ scheduler
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!             └▶ blocking, queue, idle, metrics, unhandled, config
 //! ```
 
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -42,6 +43,10 @@ mod executor;
 mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
+#[expect(unsafe_code, reason = "follows a home to its scheduler")]
+mod kinds;
+#[expect(unsafe_code, reason = "makes cells in memory that it took")]
+mod make;
 mod metrics;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
@@ -51,11 +56,9 @@ mod queue;
 mod rng;
 #[cfg(all(test, shuttle))]
 mod scenarios;
-#[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
+#[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
 mod shutdown;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod smoke;
 mod spawn;
 mod task;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]

@@ -3,11 +3,12 @@
 use crate::{
     context::{self, Context},
     inbox::Inbox,
-    scheduler::{Options, Scheduler},
+    make::Options,
+    scheduler::Scheduler,
     task::{
+        holders::{self, Reference},
         info::TaskInfo,
         join::JoinHandle,
-        raw::{self, Reference},
     },
     thread,
 };
@@ -268,7 +269,7 @@ impl Future for YieldNow {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
-    raw::current().as_ref().and_then(Reference::look)
+    holders::current().as_ref().and_then(Reference::look)
 }
 
 /// Starts tasks with a name.
@@ -350,13 +351,5 @@ impl TaskBuilder {
     {
         let options = self.options();
         current("spawn_blocking").0.spawn_blocking(closure, options)
-    }
-}
-
-impl Options {
-    /// Nameless, from the caller's call.
-    #[track_caller]
-    pub(crate) fn here() -> Self {
-        Self { name: None, location: Location::caller() }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
-    task::{Task, raw},
+    task::{Task, holders},
     worker::{self, Step},
 };
 use std::{cell::Cell, io, rc::Rc, sync::Arc};
@@ -163,7 +163,7 @@ impl Presence {
             match worker::step(&self.scheduler, &self.cx) {
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
-                    if turns % LOOK_INTERVAL == 0 {
+                    if turns.is_multiple_of(LOOK_INTERVAL) {
                         self.look_around_as_guest();
                     }
                 }
@@ -299,7 +299,7 @@ impl Presence {
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.
-            unsafe { raw::cancel_in(record) };
+            unsafe { holders::cancel_in(record) };
         }
         self.cx.pinned.borrow_mut().clear();
     }

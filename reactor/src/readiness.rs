@@ -248,6 +248,12 @@ impl Snapshot {
         self.0 & SHUTDOWN != 0
     }
 
+    /// Whether an event came between `seen` and this.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_after(self, seen: Self) -> bool {
+        self.tick() != seen.tick()
+    }
+
     fn tick(self) -> usize {
         self.0 & !(READY_MASK | SHUTDOWN)
     }

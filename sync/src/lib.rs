@@ -9,11 +9,15 @@ pub mod condition;
 pub mod coop;
 pub mod driver;
 pub mod event;
+#[cfg(all(test, not(shuttle)))]
+#[expect(unsafe_code, reason = "wakers made from functions, for tests")]
+mod hostile;
 #[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
 mod list;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+pub mod mpsc;
 #[expect(unsafe_code, reason = "guards: references into a cell, by right of a permit")]
 pub mod mutex;
 pub mod notify;

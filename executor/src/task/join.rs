@@ -2,9 +2,9 @@
 
 use super::{
     error::JoinError,
+    holders::{Joiner, Reference},
     info::{Id, TaskInfo},
     join_state::Join,
-    raw::{Joiner, Reference},
 };
 use std::{
     fmt,
@@ -57,7 +57,6 @@ use sync::{
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 #[doc(alias = "Task")]
-#[must_use = "dropping the handle detaches the task; say so with `drop` or await it"]
 pub struct JoinHandle<T> {
     link: Link<T>,
     /// The waker that lies in the task's slot, as two addresses: it cannot be

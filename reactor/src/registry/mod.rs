@@ -288,11 +288,6 @@ impl Registration {
         result
     }
 
-    /// What the source is ready for, as far as we have heard.
-    pub(crate) fn read(&self) -> Snapshot {
-        self.source.read()
-    }
-
     /// What was seen was not so.
     pub(crate) fn clear(&self, seen: Snapshot, cleared: Ready) {
         self.source.clear(seen, cleared);
@@ -374,10 +369,6 @@ impl<'a> Wait<'a> {
         Self { registration, wanted: interest.wanted(), key: None, location }
     }
 
-    pub(crate) fn registration(&self) -> &'a Registration {
-        self.registration
-    }
-
     pub(crate) fn location(&self) -> &'static Location<'static> {
         self.location
     }
@@ -449,7 +440,6 @@ impl ShuttingDown {
     /// use bowerbird_reactor::{AsyncFd, Reactor, ShuttingDown};
     /// use std::os::unix::net::UnixStream;
     /// use sync::driver::Driver;
-    /// # use bowerbird_sync as sync;
     ///
     /// let reactor = Reactor::builder().build()?;
     /// let _here = reactor.enter();

@@ -21,8 +21,8 @@
 //!
 //! | edge | released by           | acquired by            | what crosses                |
 //! |------|-----------------------|------------------------|-----------------------------|
-//! | E2   | lock in `deliver`     | lock in `wait`         | the bits set before         |
-//! | E3   | lock in `wait`        | lock in `deliver`      | the waker left              |
+//! | S1   | lock in `deliver`     | lock in `wait`         | the bits set before         |
+//! | S2   | lock in `wait`        | lock in `deliver`      | the waker left              |
 //!
 //! # Rejected
 //!
@@ -145,14 +145,14 @@ impl Source {
     /// them, to be woken with no lock held.
     pub(crate) fn deliver(&self, ready: Ready, wakers: &mut Wakers) {
         self.readiness.set(ready);
-        // E2: who waits from now on sees the bits. E3: who waits already is seen.
+        // S1: who waits from now on sees the bits. S2: who waits already is seen.
         self.waiters.lock().gather(ready, wakers);
     }
 
     /// The runtime ends: whoever waits, and whoever comes, hears of it.
     pub(crate) fn shut_down(&self, wakers: &mut Wakers) {
         self.readiness.shut_down();
-        // E2, E3: as in `deliver`.
+        // S1, S2: as in `deliver`.
         self.waiters.lock().gather(Ready::ALL, wakers);
     }
 
@@ -179,12 +179,12 @@ impl Source {
         // the lock twice in the usual case, in which nothing lies there.
         let waker = cx.waker().clone();
         let mut waiters = self.waiters.lock();
-        // E2: an earlier event has set its bits. The waker of another, which may
+        // S1: an earlier event has set its bits. The waker of another, which may
         // lie in the slot, stays: the event's deliverer takes it.
         let found = Some(self.read()).filter(answers);
         let unused = match found {
             Some(_) => Some(waker),
-            // E3: a later event finds the waker.
+            // S2: a later event finds the waker.
             None => waiters.leave_waker(&mut place, waker),
         };
         drop(waiters);

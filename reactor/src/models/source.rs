@@ -34,9 +34,9 @@ fn deliver(source: &Source, ready: Ready) {
     wakers.wake();
 }
 
-/// E1: who sees an event sees what was done before it.
+/// F1: who sees an event sees what was done before it.
 #[test]
-fn edge_e1() {
+fn edge_f1() {
     let seen = outcomes(|| {
         let shared = Arc::new((Readiness::new(Ready::EMPTY), UnsafeCell::new(0_u32)));
         let (mine, theirs) = (shared.clone(), shared);
@@ -77,9 +77,9 @@ fn a_clear_loses_no_event() {
     assert_eq!(seen, [(true, true), (false, false)].into());
 }
 
-/// E2, E3: either the deliverer finds the waker or the waiter finds the event.
+/// S1, S2: either the deliverer finds the waker or the waiter finds the event.
 #[test]
-fn edges_e2_and_e3() {
+fn edges_s1_and_s2() {
     let seen = outcomes(|| wait_against(|source| deliver(source, Ready::READABLE)));
     // (found at once, woken): both is a wake-up for no reason, neither would be
     // a lost one.

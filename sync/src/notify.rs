@@ -499,7 +499,8 @@ struct Word(AtomicUsize);
 
 impl Word {
     /// N1, N2, both ends: the only compare-exchange of this file. It writes also
-    /// what is there already: a second permit publishes what its giver wrote.
+    /// what is there already: a second permit publishes what its giver wrote. It
+    /// acquires as the load does: what it replaces may be such a second permit.
     #[inline]
     fn update<R>(&self, step: impl Fn(Snapshot) -> (Option<Snapshot>, R)) -> R {
         let mut seen = self.0.load(Acquire);

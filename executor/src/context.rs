@@ -209,6 +209,12 @@ pub(crate) fn restore(context: &Context) {
     });
 }
 
+/// Calls `look` with the innermost context in which this thread runs tasks, past
+/// guards that a task holds.
+pub(crate) fn with_presence<T>(look: impl FnOnce(Option<&Context>) -> T) -> T {
+    look(chain().find(|cx| cx.inbox.is_some()))
+}
+
 /// Calls `look` with the innermost context of this thread.
 #[inline]
 pub(crate) fn with<T>(look: impl FnOnce(Option<&Context>) -> T) -> T {

@@ -436,7 +436,7 @@ impl fmt::Debug for EnterGuard {
 
 /// `run` inside a task would wait for a runtime on a thread of another one.
 pub(crate) fn refuse_inside_a_task() {
-    let is_inside = context::with(|cx| cx.is_some_and(|cx| cx.is_polling.get()));
+    let is_inside = context::any(|cx| cx.is_polling.get());
     assert!(
         !is_inside,
         "run was called inside a task: the program has a runtime already; await the future, or \

@@ -26,9 +26,6 @@
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
 //! ```
 
-#[cfg(all(test, not(any(loom, shuttle))))]
-#[expect(unsafe_code, reason = "a waker made by hand")]
-mod attack;
 mod blocking;
 mod builder;
 mod closing;
@@ -61,6 +58,9 @@ mod scheduler;
 mod shutdown;
 mod spawn;
 mod task;
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod tests;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
 mod thread;
 mod unhandled;

@@ -67,8 +67,9 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Idle,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
-    /// One for each worker, and the last for everybody else.
-    homes: Box<[Home]>,
+    /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
+    /// would claim on each move that nobody points into it.
+    homes: Vec<Home>,
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
     pub(crate) shared: Lock<Option<Tenant>>,
@@ -96,7 +97,7 @@ impl Scheduler {
             let owner = this.as_ptr().cast::<()>();
             let count = config.workers;
             let stride = u32::try_from(count + 1).expect("the builder limits the workers");
-            let homes: Box<[_]> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
+            let homes: Vec<_> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
             let mut tenants = homes.iter().map(|home| {
                 // SAFETY: 1: one for each home. 2: the homes do not move, and
                 // desks are dropped before the scheduler, or with it.
@@ -345,7 +346,9 @@ impl Scheduler {
     pub(crate) fn do_duty(&self, duty: Duty) {
         match duty {
             Duty::Go => {}
-            Duty::Wake(inbox) => self.wake_at(inbox.place(), &inbox.parker),
+            Duty::Wake(next) => {
+                next.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+            }
             Duty::Finish(desks) => self.finish_end(desks),
         }
     }

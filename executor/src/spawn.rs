@@ -195,8 +195,9 @@ where
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 pub fn block_in_place<T>(closure: impl FnOnce() -> T) -> T {
-    match try_current() {
-        Some((scheduler, _)) => thread::block_in_place(&scheduler, closure),
+    let scheduler = context::with_presence(|cx| Some(scheduler_of(cx?)?.arc()));
+    match scheduler {
+        Some(scheduler) => thread::block_in_place(&scheduler, closure),
         None => closure(),
     }
 }

@@ -7,6 +7,9 @@
 //! model, a scenario states what it must reach, or it might pass in silence.
 
 mod blocking;
+mod ending;
+mod instruments;
+mod running;
 
 use std::{
     collections::BTreeSet,

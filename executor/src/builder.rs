@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Flavor, WORKERS_MAX},
-    executor::{Executor, LocalExecutor},
+    executor::{Executor, Handle, LocalExecutor},
     scheduler::Scheduler,
     unhandled::Unhandled,
 };
@@ -172,7 +172,8 @@ impl Builder {
     }
 
     /// Runs a program: the calling thread becomes worker 0 and runs `main`, which
-    /// need not be `Send`; the executor ends with it.
+    /// need not be `Send`; the executor ends with it. `before` is given the handle
+    /// before `main` starts.
     ///
     /// # Errors
     ///
@@ -182,9 +183,22 @@ impl Builder {
     ///
     /// If `main` panics, or inside another runtime's task.
     #[track_caller]
-    pub fn run<F: Future>(self, driver: Arc<dyn Driver>, main: F) -> Result<F::Output, BuildError> {
+    pub fn run_with<F: Future>(
+        self,
+        driver: Arc<dyn Driver>,
+        before: impl FnOnce(&Handle),
+        main: F,
+    ) -> Result<F::Output, BuildError> {
         crate::executor::refuse_inside_a_task();
-        Ok(self.start(driver, 1)?.run(main))
+        let executor = self.start(driver, 1)?;
+        before(executor.handle());
+        Ok(executor.run(main))
+    }
+
+    /// Whether [`on_unhandled`](Self::on_unhandled) was called.
+    #[must_use]
+    pub fn has_unhandled_hook(&self) -> bool {
+        self.config.hooks.unhandled.is_some()
     }
 
     fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
@@ -199,7 +213,13 @@ impl Builder {
         self.config.seats()
     }
 
-    fn check(&self) -> Result<(), BuildError> {
+    /// Whether what was asked for is possible, as far as that can be told before
+    /// threads are started.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_with`](Self::build_with), except for threads.
+    pub fn check(&self) -> Result<(), BuildError> {
         let config = &self.config;
         match () {
             () if config.workers == 0 || config.workers > WORKERS_MAX => {

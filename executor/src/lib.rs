@@ -25,10 +25,14 @@
 //!                                                  ├─▶ blocking, idle, metrics, unhandled, config
 //! ```
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod attack;
 mod blocking;
 mod builder;
 mod closing;
 mod config;
+mod contain;
 #[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
 mod context;
 mod deque;
@@ -49,6 +53,7 @@ mod rng;
 mod scenarios;
 #[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
 mod scheduler;
+mod shutdown;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod smoke;
 mod spawn;
@@ -59,9 +64,10 @@ mod unhandled;
 mod worker;
 
 pub use builder::{BuildError, Builder};
-pub use config::{Flavor, Shutdown, ShutdownReport};
-pub use executor::{EnterGuard, Executor, Handle, LocalExecutor};
+pub use config::Flavor;
+pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use metrics::{Metrics, WorkerMetrics};
+pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,
     yield_now,

@@ -4,11 +4,14 @@
 //!
 //! | who queues              | where to                    | who is woken               |
 //! |-------------------------|-----------------------------|----------------------------|
-//! | a worker, inside a poll | its next-task slot          | nobody                     |
+//! | a worker, waking        | its next-task slot          | nobody                     |
 //! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
+//!
+//! The slot also takes what the driver wakes while the worker is busy: a timer that
+//! is due does not wait behind ten thousand tasks that are always ready.
 //!
 //! # What keeps what alive
 //!
@@ -22,6 +25,7 @@ use crate::{
     blocking::{self, Job, Pool},
     closing::{Closing, Duty},
     config::Config,
+    contain::caught,
     context::{self, Context},
     deque,
     desk::Desk,
@@ -242,10 +246,10 @@ impl Scheduler {
         let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
         if let Err(refused) = self.pool.submit(job) {
             if let blocking::Reason::NoThread(error) = &refused.reason {
-                Unhandled::NoThread(error.to_string()).report(&self.config.hooks);
+                self.config.hooks.report(Unhandled::NoThread(error.to_string()));
             }
             // The job is cancelled by being dropped, and the handle says so.
-            drop(refused);
+            drop(refused.job);
         }
         handle
     }
@@ -296,17 +300,17 @@ impl Scheduler {
     fn queue(&self, task: Task, why: Why) {
         context::with(|cx| {
             let cx = cx.filter(|cx| cx.is_of(self.address()));
-            match cx.and_then(|cx| Some((cx, cx.desk()?))) {
-                Some((cx, desk)) => self.queue_here(cx, desk, task, why),
+            match cx.and_then(Context::desk) {
+                Some(desk) => self.queue_here(desk, task, why),
                 None => self.inject(task),
             }
         });
     }
 
     /// Queues a task at this thread's own desk.
-    fn queue_here(&self, cx: &Context, desk: &Desk, task: Task, why: Why) {
+    fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
         match why {
-            Why::Woken if cx.is_polling.get() => {
+            Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {
                     desk.local.push(displaced);
                 }
@@ -315,7 +319,7 @@ impl Scheduler {
                 desk.local.push(task);
                 self.share(desk.index);
             }
-            Why::Woken | Why::Yielded | Why::Cancelled => desk.local.push(task),
+            Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
     }
 
@@ -382,6 +386,18 @@ impl Scheduler {
         !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
     }
 
+    // ── the driver ────────────────────────────────────────────────────────────
+
+    /// Lets the driver deliver what has come. Wakers are user code, and the driver
+    /// may be: what they panic with is reported, and ends no worker.
+    pub(crate) fn harvest(&self, deliver: impl FnOnce(&dyn Driver) -> usize) -> usize {
+        caught(|| deliver(&*self.driver)).unwrap_or_else(|payload| {
+            let what = "a waker that the driver called";
+            self.config.hooks.report(Unhandled::contained(what, payload));
+            0
+        })
+    }
+
     // ── virtual time ──────────────────────────────────────────────────────────
 
     /// Something is going on outside the workers: a virtual clock must not jump.
@@ -405,7 +421,8 @@ impl Scheduler {
     /// Returns whether it did.
     pub(crate) fn advance_idle(&self) -> bool {
         // Acquire and more, by read-modify-write: sees what was going on.
-        self.engaged.fetch_add(0, AcqRel) == 0 && self.driver.advance_idle()
+        self.engaged.fetch_add(0, AcqRel) == 0
+            && self.harvest(|driver| usize::from(driver.advance_idle())) > 0
     }
 
     // ── looking at it ─────────────────────────────────────────────────────────
@@ -427,6 +444,10 @@ impl Scheduler {
             blocking_threads: pool.threads,
             blocking_idle: pool.idle,
             blocking_queued: pool.queued,
+            blocking_running: pool.running,
+            blocking_threads_peak: pool.threads_peak,
+            blocking_threads_started: pool.started_total,
+            blocking_starts_failed: pool.starts_failed_total,
         }
     }
 
@@ -587,7 +608,7 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
 fn report(home: NonNull<Home>, stray: Stray) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    Unhandled::from_stray(stray).report(&scheduler.config.hooks);
+    scheduler.config.hooks.report(Unhandled::from_stray(stray));
 }
 
 /// A task that one thread runs.

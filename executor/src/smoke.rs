@@ -40,7 +40,7 @@ fn many_tasks_all_run() {
 fn run_with_stealing() {
     let out = Builder::new_multi_thread()
         .worker_threads(3)
-        .run(Arc::new(ThreadDriver::new(40)), async {
+        .run_with(Arc::new(ThreadDriver::new(40)), |_| (), async {
             let rc = Rc::new(Cell::new(0));
             let theirs = rc.clone();
             let local = spawn_local(async move {
@@ -116,7 +116,7 @@ fn block_in_place_many() {
     });
     let out = Builder::new_multi_thread()
         .worker_threads(2)
-        .run(Arc::new(ThreadDriver::new(40)), async {
+        .run_with(Arc::new(ThreadDriver::new(40)), |_| (), async {
             let local = spawn_local(async { 1 });
             let x = block_in_place(|| 5);
             let y = spawn(async { 6 }).await.unwrap();

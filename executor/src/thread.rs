@@ -19,22 +19,18 @@
 use crate::{
     closing::Sit,
     config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_INTERVAL},
+    contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
     task::{Task, raw},
     worker::{self, Step},
 };
-use std::{
-    cell::Cell,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::Cell, io, rc::Rc, sync::Arc};
 use sync::{
+    coop,
     driver::Seat,
-    shim::{self, atomic::Ordering::Relaxed, thread},
+    shim::{atomic::Ordering::Relaxed, thread},
 };
 
 /// At which desk a thread would like to sit when it has none.
@@ -165,7 +161,7 @@ impl Presence {
     /// A guest that is busy looks at its own seat; workers do so in their turns.
     fn look_around_as_guest(&self) {
         if let Place::Guest(seat) = self.cx.place.get() {
-            self.scheduler.driver.poll(seat, HARVEST_BUSY);
+            self.scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
             context::restore(&self.cx);
         }
     }
@@ -220,7 +216,9 @@ impl Presence {
         let Some(desk) = self.cx.take_desk() else { return };
         self.scheduler.engage();
         worker::put_in_order(&self.scheduler, &desk);
-        self.move_to(Place::Parker);
+        // This thread's main future may go on, and its timers with it.
+        let seat = self.scheduler.guest_seats.lock().pop();
+        self.move_to(seat.map_or(Place::Parker, Place::Guest));
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
         context::restore(&self.cx);
     }
@@ -239,11 +237,14 @@ impl Presence {
     fn park(&self) {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
+        context::restore(&self.cx);
         match self.cx.desk() {
+            // The hook spawned or woke something here, where nobody else sees it.
+            _ if worker::has_ready(scheduler, &self.cx) => {}
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
-                let events = scheduler.driver.park(seat, None, HARVEST_IDLE);
+                let events = scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
                 counters.events.add(events as u64);
             }
             None => self.park_without_desk(),
@@ -263,7 +264,7 @@ impl Presence {
         if !has_jumped {
             match self.cx.place.get() {
                 Place::Guest(seat) => {
-                    scheduler.driver.park(seat, None, HARVEST_IDLE);
+                    scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
                 }
                 Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
             }
@@ -314,9 +315,8 @@ fn seat_of(place: Place) -> Seat {
 
 /// Calls a user's hook; what it panics with goes no further.
 pub(crate) fn call(hook: Option<&Hook>) {
-    if let Some(hook) = hook {
-        shim::assert_unlocked("a thread hook");
-        let _ = catch_unwind(AssertUnwindSafe(|| hook()));
+    if let Some(Err(payload)) = hook.map(|hook| caught(|| hook())) {
+        drop_contained(payload);
     }
 }
 
@@ -354,15 +354,26 @@ fn start(
     let theirs = scheduler.clone();
     scheduler.closing.thread_started();
     let started = thread::start(name, scheduler.config.thread_stack_size, move || {
-        call(theirs.config.hooks.thread_start.as_ref());
+        // Dropped last, also when the thread unwinds: the end waits for it.
+        let ended = Ended(theirs);
+        let hooks = &ended.0.config.hooks;
+        call(hooks.thread_start.as_ref());
         body();
-        call(theirs.config.hooks.thread_stop.as_ref());
-        theirs.closing.thread_ended();
+        call(hooks.thread_stop.as_ref());
     });
     if started.is_err() {
         scheduler.closing.thread_ended();
     }
     started.map(drop)
+}
+
+/// A thread of the runtime, until it ends.
+struct Ended(Arc<Scheduler>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.closing.thread_ended();
+    }
 }
 
 /// Runs `body`, which may block this thread, and lets a substitute do this
@@ -385,10 +396,13 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         scheduler.closing.lend(desk);
         Some(index)
     });
-    let Some(index) = index else { return body() };
-    if start_substitute(scheduler, index).is_err() {
+    if let Some(index) = index
+        && start_substitute(scheduler, index).is_err()
+    {
         sit_down_again(scheduler, index);
     }
+    // A leaf without budget would wait for the end of the poll that waits for it.
+    let _unlimited = coop::enter(u32::MAX);
     body()
 }
 

@@ -1,15 +1,11 @@
 //! What is reported when there is nobody to give an error to.
 
 use crate::{
-    config::{Hooks, ShutdownReport},
+    contain::drop_contained,
+    shutdown::ShutdownReport,
     task::{Stray, StrayPanic, error::JoinError},
 };
-use std::{
-    any::Any,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-use sync::shim;
+use std::{any::Any, fmt};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -55,22 +51,16 @@ impl Unhandled {
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
         };
-        let message = stray.payload.map_or_else(String::new, |payload| message(&*payload));
-        Self::Contained(what, message)
+        stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
     }
+}
 
-    /// Tells the hook, or stderr. A hook that panics is contained.
-    pub(crate) fn report(&self, hooks: &Hooks) {
-        shim::assert_unlocked("the hook for unhandled errors");
-        match &hooks.unhandled {
-            Some(hook) => {
-                let told = catch_unwind(AssertUnwindSafe(|| hook(self)));
-                if told.is_err() {
-                    eprintln!("bowerbird: the on_unhandled hook panicked on: {self}");
-                }
-            }
-            None => eprintln!("bowerbird: {self}"),
-        }
+impl Unhandled {
+    /// What user code panicked with that nobody awaits.
+    pub(crate) fn contained(what: &'static str, payload: Box<dyn Any + Send>) -> Self {
+        let message = message(&*payload);
+        drop_contained(payload);
+        Self::Contained(what, message)
     }
 }
 

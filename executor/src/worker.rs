@@ -184,7 +184,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     if let Some(task) = from_injector(scheduler, desk) {
         desk.local.push(task);
     }
-    let events = scheduler.driver.poll(seat, HARVEST_BUSY);
+    let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     context::restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);
@@ -211,6 +211,13 @@ fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
     let awake = scheduler.idle.wake_up(desk.index);
     desk.is_searching.set(awake == Awake::Searching);
+}
+
+/// Whether something is ready that only this thread sees, or sees first.
+pub(crate) fn has_ready(scheduler: &Scheduler, cx: &Context) -> bool {
+    let is_ready =
+        |desk: &Desk| !desk.local.is_empty() || !scheduler.workers[desk.index].slot.is_empty();
+    !cx.pinned.borrow().is_empty() || cx.desk().is_some_and(is_ready)
 }
 
 /// A turn of a thread that has only its pinned tasks.

@@ -94,36 +94,42 @@ impl Drop for Marked {
 
 /// A plain cell that jobs read and write.
 #[derive(Clone)]
-struct Cell(Arc<UnsafeCell<u32>>);
+struct Cell(Arc<Plain>);
+
+struct Plain(UnsafeCell<u32>);
 
 // SAFETY: loom itself fails the model if two threads race for it.
-unsafe impl Send for Cell {}
+unsafe impl Sync for Plain {}
 
 impl Cell {
     fn new() -> Self {
-        Self(Arc::new(UnsafeCell::new(0)))
+        Self(Arc::new(Plain(UnsafeCell::new(0))))
     }
 
     fn write(&self, value: u32) {
         // SAFETY: loom itself fails the model if this races.
-        self.0.with_mut(|cell| unsafe { *cell = value });
+        self.0.0.with_mut(|cell| unsafe { *cell = value });
     }
 
     fn read(&self) -> u32 {
         // SAFETY: loom itself fails the model if this races.
-        self.0.with(|cell| unsafe { *cell })
+        self.0.0.with(|cell| unsafe { *cell })
     }
 }
 
 fn pool(threads_max: usize, keep_alive: Duration) -> Arc<Pool<Marked>> {
-    Pool::new(Config {
+    Pool::new(config(threads_max, keep_alive))
+}
+
+fn config(threads_max: usize, keep_alive: Duration) -> Config {
+    Config {
         threads_max,
         keep_alive,
         stack_size: None,
         name: Arc::new(|_| String::new()),
         on_start: None,
         on_stop: None,
-    })
+    }
 }
 
 fn actor<T: 'static>(
@@ -267,6 +273,7 @@ fn a_long_job_does_not_strand_the_next() {
             let gate = Arc::new(Parker::new());
             let theirs = gate.clone();
             ledger.submit(&pool, 0, |_| ());
+            assert_eq!(pool.wait_idle(Duration::MAX), 0);
             let other = actor(&pool, &ledger, |pool, ledger| {
                 ledger.submit(&pool, 1, move |_| theirs.park());
             });
@@ -361,6 +368,51 @@ fn a_shutdown_waits_for_what_runs() {
         owner.join().unwrap()
     });
     assert_eq!(seen, [[Ran, Ran], [Ran, Dropped]].into());
+}
+
+/// A shutdown takes a job back from a thread that has been claimed for it but has
+/// not come for it yet.
+#[test]
+fn a_shutdown_races_a_claim() {
+    let seen = outcomes(|| {
+        let (pool, ledger) = (pool(1, Duration::MAX), Ledger::default());
+        let owner = actor(&pool, &ledger, |pool, ledger| {
+            ledger.submit(&pool, 0, |_| ());
+            assert_eq!(pool.wait_idle(Duration::MAX), 0);
+            let other = actor(&pool, &ledger, |pool, ledger| ledger.submit(&pool, 1, |_| ()));
+            close(&pool);
+            other.join().unwrap();
+            (ledger.fates(), pool.metrics().started_total)
+        });
+        owner.join().unwrap()
+    });
+    assert_eq!(seen, [([Ran, Ran], 1), ([Ran, Dropped], 1), ([Ran, Closed], 1)].into());
+}
+
+/// Whoever has waited for a closed pool sees what its threads' last hooks did,
+/// those of threads included whose keep-alive had passed before.
+#[test]
+fn the_last_hook_comes_before_the_end_of_the_wait() {
+    for keep_alive in [Duration::ZERO, Duration::MAX] {
+        let seen = outcomes(move || {
+            let stops = Arc::new(Mutex::new(0));
+            let theirs = stops.clone();
+            let hook = move || {
+                thread::yield_now();
+                *theirs.lock().unwrap() += 1;
+            };
+            let config = Config { on_stop: Some(Arc::new(hook)), ..config(1, keep_alive) };
+            let (pool, ledger) = (Pool::new(config), Ledger::default());
+            let owner = actor(&pool, &ledger, move |pool, ledger| {
+                ledger.submit(&pool, 0, |_| ());
+                end(&pool);
+                let stops = *stops.lock().unwrap();
+                (ledger.fates(), stops)
+            });
+            owner.join().unwrap()
+        });
+        assert_eq!(seen, [([Ran], 1)].into());
+    }
 }
 
 /// Two shutdowns and a thread that falls idle, or whose keep-alive passes: it

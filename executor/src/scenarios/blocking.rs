@@ -49,6 +49,8 @@ struct Marked {
     number: usize,
     ledger: Ledger,
     gate: Option<Arc<Parker>>,
+    /// The gate that opens when this job has ended.
+    opens: Option<Arc<Parker>>,
     fate: Fate,
 }
 
@@ -65,6 +67,9 @@ impl Job for Marked {
 impl Drop for Marked {
     fn drop(&mut self) {
         self.ledger.0.lock().unwrap().push((self.number, self.fate));
+        if let Some(gate) = &self.opens {
+            gate.unpark();
+        }
     }
 }
 
@@ -76,8 +81,18 @@ struct Scenario {
     /// One job in so many is long.
     long_every: usize,
     submitters: usize,
+    opener: Opener,
     ends: Ends,
     faults: Faults,
+}
+
+/// Who opens the gates of long jobs.
+#[derive(Clone, Copy, PartialEq)]
+enum Opener {
+    /// A thread that does nothing else.
+    Somebody,
+    /// The end of the next job, which therefore needs a thread of its own.
+    NextJob,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -106,13 +121,15 @@ impl Scenario {
                 thread::spawn(move || self.submit(first, &pool, &ledger, &gates))
             })
             .collect();
-        // Opens every gate: those of jobs that wait already, and of those to come.
-        actors.push(thread::spawn(move || {
-            for gate in gates {
-                gate.unpark();
-                thread::yield_now();
-            }
-        }));
+        if self.opener == Opener::Somebody {
+            // Opens every gate: those of jobs that wait already, and of those to come.
+            actors.push(thread::spawn(move || {
+                for gate in gates {
+                    gate.unpark();
+                    thread::yield_now();
+                }
+            }));
+        }
         if self.ends == Ends::AnyTime {
             let closed = pool.clone();
             actors.push(thread::spawn(move || closed.shutdown()));
@@ -155,7 +172,11 @@ impl Scenario {
     ) {
         for number in (first..JOBS).step_by(self.submitters) {
             let gate = (number % self.long_every == 0).then(|| gates[number].clone());
-            let job = Marked { number, ledger: ledger.clone(), gate, fate: Dropped };
+            let opens = match self.opener {
+                Opener::Somebody => None,
+                Opener::NextJob => number.checked_sub(1).map(|it| gates[it].clone()),
+            };
+            let job = Marked { number, ledger: ledger.clone(), gate, opens, fate: Dropped };
             if let Err(mut refused) = pool.submit(job) {
                 refused.job.fate = match refused.reason {
                     Reason::Closed => Closed,
@@ -171,6 +192,7 @@ const BASE: Scenario = Scenario {
     keep_alive: Duration::MAX,
     long_every: 3,
     submitters: 2,
+    opener: Opener::Somebody,
     ends: Ends::WhenDone,
     faults: Faults::None,
 };
@@ -179,6 +201,17 @@ const BASE: Scenario = Scenario {
 fn long_jobs_at_the_cap_strand_nobody() {
     let seen = explore(|| BASE.run());
     assert_eq!(seen, [Ran].into());
+}
+
+/// Seven jobs wait each for the next one, so none may be queued behind them while
+/// there could be an eighth thread.
+#[test]
+fn long_jobs_below_the_cap_keep_nobody_waiting() {
+    for keep_alive in [Duration::ZERO, Duration::MAX] {
+        let scenario =
+            Scenario { threads_max: 8, keep_alive, opener: Opener::NextJob, submitters: 3, ..BASE };
+        assert_eq!(explore(move || scenario.run()), [Ran].into());
+    }
 }
 
 #[test]
@@ -212,6 +245,7 @@ fn everything_at_once() {
         keep_alive: Duration::ZERO,
         long_every: 2,
         submitters: 4,
+        opener: Opener::Somebody,
         ends: Ends::AnyTime,
         faults: Faults::Starts,
     };

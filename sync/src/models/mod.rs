@@ -5,7 +5,12 @@
 //! races a load that precedes a compare-exchange, and a model that reaches
 //! nothing passes in silence.
 
+mod atomic_waker;
+mod mpsc;
+mod oneshot;
 mod parker;
+mod ready_set;
+mod wait_queue;
 
 use std::{
     collections::BTreeSet,

@@ -1,0 +1,54 @@
+//! A reactor as the driver of an executor.
+//!
+//! Only a translation: [`reactor`](crate::reactor) has the mechanism,
+//! [`context`](crate::context) the thread's place in it.
+
+use crate::{context, reactor::Reactor, slack};
+use std::time::Instant;
+use sync::driver::{Driver, Seat};
+
+impl Driver for Reactor {
+    fn attach(&self, seat: Seat) {
+        context::push(self.clone(), seat);
+        if seat != Seat::SHARED {
+            slack::minimize();
+            self.sit_down(seat);
+        }
+    }
+
+    fn detach(&self, seat: Seat) {
+        if seat != Seat::SHARED {
+            self.get_up(seat);
+            slack::restore();
+        }
+        context::pop(self, seat);
+    }
+
+    fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
+        self.park_on(seat, until, max)
+    }
+
+    fn poll(&self, seat: Seat, max: usize) -> usize {
+        self.poll_for(seat, max)
+    }
+
+    fn unpark(&self, seat: Seat) {
+        self.interrupt(seat);
+    }
+
+    fn next_deadline(&self, seat: Seat) -> Option<Instant> {
+        self.timers(seat).next_deadline()
+    }
+
+    fn now(&self) -> Instant {
+        self.clock().now()
+    }
+
+    fn advance_idle(&self) -> bool {
+        self.jump_to_next_deadline()
+    }
+
+    fn close(&self) {
+        self.end_registrations();
+    }
+}

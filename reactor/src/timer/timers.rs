@@ -1,0 +1,608 @@
+//! What waits for the clock on one seat?
+//!
+//! [`Timers`] belongs to a seat: its thread sets timers here and cancels them,
+//! and it, or whoever looks after it, fires them. A timer that is set is a
+//! [`Registration`], which the sleeper keeps and which may end on any thread.
+//!
+//! ```text
+//!   sleeper: Registration ──▶ Node (waker, state word) ◀── ids ── Queue
+//!                        └──▶ Ledger { lock: Queue, next, returned }
+//!                                          heap of deadlines, slab of nodes
+//!
+//!   the seat's thread      insert, cancel, reset      lock, heap
+//!   another thread         cancel                     state word, then `returned`
+//!   whoever fires          drain `returned`, pop      lock, heap, state words
+//! ```
+//!
+//! The lock guards the heap and the slab; its holder moves numbers and wakers
+//! about and calls nobody. A thread other than the seat's that cancels does not
+//! take it, nor does it touch the heap, whose cache lines are the seat's: it
+//! decides the matter on the timer's state word and puts the node on the stack
+//! of returned ones, which the next to fire, to run short of nodes or to ask for
+//! the earliest deadline drains.
+//! Which thread is the seat's is a guess (the last one to set a timer): a wrong
+//! one costs time only.
+//!
+//! # Who keeps the ledger
+//!
+//! A registration holds no reference count of the ledger: that would be two
+//! read-modify-writes, 17 ns, per timer. It is counted under the lock instead
+//! (`live`), which insertion and cancellation take anyway. When the seat ends with
+//! registrations alive, the ledger keeps itself (`keep`) until the last of them.
+//!
+//! # Rules
+//!
+//! 1. While a registration lives, `live` counts it and so the ledger lives, with
+//!    its slab.
+//! 2. A node is in the free list, or has one registration, or is on the stack of
+//!    returned ones. Only in the first case is it at rest.
+//! 3. In the heap are only nodes that have begun and have not gone to rest.
+//!
+//! # Synchronization edges
+//!
+//! | edge | released by              | acquired by          | what crosses          |
+//! |------|--------------------------|----------------------|-----------------------|
+//! | T3   | [`Ledger::give_back`]    | [`Ledger::drain`]    | the node, its waker   |
+//! |      |                          |                      | taken                 |
+//! | T4   | the lock of [`Queue`]    | the same             | deadlines, first      |
+//! |      |                          |                      | wakers, free nodes    |
+//!
+//! `next`, the earliest deadline, crosses by nothing: it is written under the
+//! lock, and read as a hint. A thread that is to hear of an earlier deadline set
+//! by another is unparked after it (the sleep's own edge).
+//!
+//! # Rejected
+//!
+//! * One `Arc` per registration: 17 ns beside a total of 43.
+//! * A lock of one byte that spins and yields: 13 ns less per timer, since its
+//!   unlock is a plain store, but a holder that loses its processor leaves the
+//!   others spinning.
+//! * To take the lock for every cancellation: a timeout whose task has been
+//!   stolen would bounce the owner's heap between two cores.
+//! * Everything under the lock, no state word: a second poll of a sleep, which
+//!   only compares wakers, would take the lock, too.
+
+use super::{
+    clock::{later, sooner},
+    entry::{End, Node},
+    heap::Heap,
+};
+use std::{
+    fmt,
+    ptr::NonNull,
+    sync::Arc as Chunk,
+    task::Waker,
+    time::{Duration, Instant},
+};
+use sync::shim::{
+    self, Arc, Lock, LockGuard,
+    atomic::{
+        AtomicU32, AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+};
+
+pub(crate) use super::entry::Status;
+
+/// Nodes that are allocated together: 2 KiB.
+const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
+
+/// Timers fired in one holding of the lock, so that a million of them do not
+/// keep the seat's own thread out for long.
+const BATCH: usize = 256;
+
+/// The deadline that never comes: about 292 years after the seat's beginning.
+const NEVER: u64 = u64::MAX;
+
+/// The number of the seat's beginning: deadlines before it have room, too.
+const ORIGIN: u64 = 1 << 63;
+
+/// The stack of returned nodes is empty.
+const EMPTY: u32 = u32::MAX;
+
+/// The seat has ended: nobody drains the stack any more.
+const CLOSED: u32 = u32::MAX - 1;
+
+/// The timers of one seat.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    ledger: Arc<Ledger>,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self { ledger: Arc::new(Ledger::new()) }
+    }
+
+    /// When the earliest timer is due. From any thread, without the lock unless
+    /// other threads have cancelled timers: nobody is to wake for those, and a
+    /// paused clock is not to jump to them.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.ledger.has_returned() {
+            self.ledger.drain(&mut self.ledger.queue.lock());
+        }
+        match self.ledger.next() {
+            NEVER => None,
+            at => Some(self.ledger.instant(at)),
+        }
+    }
+
+    /// Moves the wakers of all timers due by `now` into `out`, and returns how
+    /// many. From any thread; the caller wakes them with no lock held.
+    pub(crate) fn fire(&self, now: Instant, out: &mut Vec<Waker>) -> usize {
+        self.ledger.fire(self.ledger.number(now), out)
+    }
+
+    /// Sets a timer and says whether it is now the earliest of the seat.
+    ///
+    /// Gives the waker back if `deadline` is too far away ever to come.
+    pub(crate) fn insert(
+        &self,
+        deadline: Instant,
+        waker: Waker,
+    ) -> Result<(Registration, bool), Waker> {
+        match self.ledger.number(deadline) {
+            NEVER => Err(waker),
+            at => Ok(self.ledger.insert(at, waker)),
+        }
+    }
+
+    /// Whether `deadline` is too far away ever to come.
+    pub(crate) fn is_never(&self, deadline: Instant) -> bool {
+        self.ledger.number(deadline) == NEVER
+    }
+
+    /// Whether the timer was set here.
+    pub(crate) fn owns(&self, registration: &Registration) -> bool {
+        NonNull::from(&*self.ledger) == registration.ledger
+    }
+
+    /// Nodes there are, at rest or not.
+    #[cfg(test)]
+    pub(crate) fn nodes(&self) -> usize {
+        self.ledger.queue.lock().chunks.len() * CHUNK_LENGTH
+    }
+
+    /// Timers that neither fired nor were cancelled.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.ledger.queue.lock().heap.len()
+    }
+}
+
+/// The seat ends: its timers will not fire, and their sleepers are told.
+impl Drop for Timers {
+    fn drop(&mut self) {
+        let mut orphans = Vec::new();
+        Ledger::close(&self.ledger, &mut orphans);
+        shim::assert_unlocked("the waking of orphaned sleepers");
+        for waker in orphans {
+            // A waker that panics must not keep the others from being called.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+}
+
+/// What a seat's thread and its sleepers share.
+struct Ledger {
+    queue: Lock<Queue>,
+    /// The earliest deadline in the heap. Written under the lock only.
+    next: AtomicU64,
+    /// The topmost of the nodes that other threads have returned.
+    returned: AtomicU32,
+    /// A mark of the thread that set the last timer.
+    owner: AtomicUsize,
+    /// When deadlines were [`ORIGIN`].
+    origin: Instant,
+}
+
+/// What the lock guards.
+struct Queue {
+    heap: Heap,
+    /// Shared pointers, since a `Box` may not be moved while others point into it.
+    chunks: Vec<Chunk<[Node]>>,
+    /// Ids of nodes at rest.
+    free: Vec<u32>,
+    /// How many registrations live.
+    live: usize,
+    /// The ledger itself, once the seat has ended before its registrations.
+    keep: Option<Arc<Ledger>>,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        let queue =
+            Queue { heap: Heap::new(), chunks: Vec::new(), free: Vec::new(), live: 0, keep: None };
+        Self {
+            queue: Lock::new(queue),
+            next: AtomicU64::new(NEVER),
+            returned: AtomicU32::new(EMPTY),
+            owner: AtomicUsize::new(0),
+            origin: shim::now(),
+        }
+    }
+
+    /// `time` as a number of nanoseconds, as near as it comes.
+    fn number(&self, time: Instant) -> u64 {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        match time.checked_duration_since(self.origin) {
+            Some(after) => ORIGIN.saturating_add(nanos(after)),
+            None => ORIGIN.saturating_sub(nanos(self.origin.saturating_duration_since(time))),
+        }
+    }
+
+    /// The inverse of [`number`](Self::number).
+    fn instant(&self, number: u64) -> Instant {
+        match number.checked_sub(ORIGIN) {
+            Some(after) => later(self.origin, Duration::from_nanos(after)),
+            None => sooner(self.origin, Duration::from_nanos(ORIGIN - number)),
+        }
+    }
+
+    /// Relaxed: a hint, as the module says.
+    fn next(&self) -> u64 {
+        self.next.load(Relaxed)
+    }
+
+    /// Makes `next` what the heap says.
+    fn publish_next(&self, queue: &Queue) {
+        let next = queue.heap.next_deadline().unwrap_or(NEVER);
+        if next != self.next() {
+            // Relaxed: written under the lock; a hint for others.
+            self.next.store(next, Relaxed);
+        }
+    }
+
+    fn insert(&self, at: u64, waker: Waker) -> (Registration, bool) {
+        let mark = thread_mark();
+        let mut queue = self.queue.lock();
+        // Relaxed: a guess.
+        if self.owner.load(Relaxed) != mark {
+            self.owner.store(mark, Relaxed);
+        }
+        let id = self.take_node(&mut queue);
+        let node = queue.node(id);
+        // SAFETY: the node comes from the free list, so by rule 2 it is at rest,
+        // and we hold the lock, by which alone others could find it.
+        unsafe { node.begin(waker) };
+        let node = NonNull::from(node);
+        queue.heap.insert(id, at);
+        queue.live += 1;
+        let came_first = at < self.next();
+        if came_first {
+            // Relaxed: written under the lock; a hint for others.
+            self.next.store(at, Relaxed);
+        }
+        (Registration { ledger: NonNull::from(self), node }, came_first)
+    }
+
+    /// The id of a node at rest, no longer in the free list.
+    fn take_node(&self, queue: &mut Queue) -> u32 {
+        if let Some(id) = queue.free.pop() {
+            return id;
+        }
+        self.drain(queue);
+        if queue.free.is_empty() {
+            queue.grow();
+        }
+        queue.free.pop().expect("the free list has grown")
+    }
+
+    fn fire(&self, now: u64, out: &mut Vec<Waker>) -> usize {
+        let count = out.len();
+        if now < self.next() && !self.has_returned() {
+            return 0;
+        }
+        while self.fire_batch(now, out) {}
+        out.len() - count
+    }
+
+    /// Fires some. Returns whether more may be due.
+    fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
+        let mut queue = self.queue.lock();
+        self.drain(&mut queue);
+        for _ in 0..BATCH {
+            let Some(id) = queue.heap.pop_due(now) else { break };
+            // SAFETY: by rule 3 the timer has begun; nodes go to rest under the
+            // lock, which we hold.
+            out.extend(unsafe { queue.node(id).fire(End::Fired) });
+        }
+        self.publish_next(&queue);
+        queue.heap.next_deadline().is_some_and(|next| next <= now)
+    }
+
+    /// Puts a cancelled node on the stack of returned ones. `false`: the seat has
+    /// ended, and whoever returns a node must put it to rest by himself.
+    ///
+    /// Takes pointers, since after `true` both may be gone.
+    ///
+    /// # Safety
+    ///
+    /// 1. The node's registration has not ended, and does so if this says `true`.
+    /// 2. Its waker has been taken.
+    unsafe fn give_back(ledger: NonNull<Self>, node: NonNull<Node>) -> bool {
+        // SAFETY: by (1) and rule 1 both live until the exchange succeeds, after
+        // which neither reference is used.
+        let ledger = unsafe { ledger.as_ref() };
+        // SAFETY: as above.
+        let node = unsafe { node.as_ref() };
+        let (returned, id) = (&ledger.returned, node.id());
+        // Relaxed: the exchange below checks what we saw.
+        let mut top = returned.load(Relaxed);
+        loop {
+            if top == CLOSED {
+                return false;
+            }
+            node.set_below(top);
+            // T3: publishes that the waker has been taken.
+            match returned.compare_exchange_weak(top, id, Release, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Puts all returned nodes to rest.
+    fn drain(&self, queue: &mut Queue) {
+        // CLOSED is set under the lock, which shows in `queue`.
+        if self.has_returned() {
+            self.drain_and_leave(queue, EMPTY);
+        }
+    }
+
+    /// Whether there is anything to drain.
+    fn has_returned(&self) -> bool {
+        // Relaxed: a hint, as `next`; the drain looks again.
+        !matches!(self.returned.load(Relaxed), EMPTY | CLOSED)
+    }
+
+    fn drain_and_leave(&self, queue: &mut Queue, left: u32) {
+        // T3: the wakers of these nodes have been taken.
+        let mut top = self.returned.swap(left, Acquire);
+        while top != EMPTY {
+            let id = top;
+            top = queue.node(id).below();
+            // SAFETY: by rule 2 a returned node has no registration any more, and
+            // its waker was taken before it was returned.
+            unsafe { queue.put_to_rest(id) };
+        }
+        self.publish_next(queue);
+    }
+
+    /// Ends the seat: see [`Timers`].
+    fn close(ledger: &Arc<Self>, orphans: &mut Vec<Waker>) {
+        let mut queue = ledger.queue.lock();
+        ledger.drain_and_leave(&mut queue, CLOSED);
+        while let Some(id) = queue.heap.pop_due(u64::MAX) {
+            // SAFETY: by rule 3 the timer has begun; nodes go to rest under the
+            // lock, which we hold.
+            orphans.extend(unsafe { queue.node(id).fire(End::Orphaned) });
+        }
+        ledger.publish_next(&queue);
+        if queue.live > 0 {
+            queue.keep = Some(ledger.clone());
+        }
+    }
+
+    fn is_owners_thread(&self) -> bool {
+        // Relaxed: a guess.
+        self.owner.load(Relaxed) == thread_mark()
+    }
+}
+
+impl Queue {
+    fn node(&self, id: u32) -> &Node {
+        let index = id as usize;
+        &self.chunks[index / CHUNK_LENGTH][index % CHUNK_LENGTH]
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let start = self.chunks.len() * CHUNK_LENGTH;
+        let end = start + CHUNK_LENGTH;
+        assert!(end < CLOSED as usize, "a seat has room for four billion timers");
+        let ids = start as u32..end as u32;
+        self.free.extend(ids.clone().rev());
+        self.chunks.push(ids.map(Node::new).collect());
+    }
+
+    /// Puts a node that nobody needs any more into the free list.
+    ///
+    /// # Safety
+    ///
+    /// 1. The node's registration has ended; its waker has been taken.
+    unsafe fn put_to_rest(&mut self, id: u32) {
+        self.heap.remove(id);
+        // SAFETY: that we hold the lock shows in `&mut self`; the node is not in
+        // the heap any more, and the rest is (1).
+        unsafe { self.node(id).rest() };
+        self.end_registration(id);
+    }
+
+    fn end_registration(&mut self, id: u32) {
+        self.free.push(id);
+        debug_assert!(self.live > 0, "more registrations ended than began");
+        self.live -= 1;
+    }
+
+    /// The ledger's hold of itself, if it was for the last registration.
+    fn take_keep(&mut self) -> Option<Arc<Ledger>> {
+        match self.live {
+            0 => self.keep.take(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("next", &self.instant(self.next())).finish_non_exhaustive()
+    }
+}
+
+/// What became of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Reset {
+    /// Done.
+    Later,
+    /// Done, and the timer is now the earliest of its seat.
+    CameFirst,
+    /// The timer had ended: set another.
+    TooLate,
+}
+
+/// A timer that is set. Cancelled by dropping it, on any thread, at any time.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    ledger: NonNull<Ledger>,
+    node: NonNull<Node>,
+}
+
+// SAFETY: it stands for a place in a ledger, which is made for many threads; the
+// sleeper's rights at the node go with the one registration it has.
+unsafe impl Send for Registration {}
+
+// SAFETY: `&self` allows reading the state word only.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// How the timer stands.
+    pub(crate) fn status(&self) -> Status {
+        self.node().status()
+    }
+
+    /// How the timer stands; while it is armed, `waker` is the one it will wake.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Status {
+        match self.status() {
+            // SAFETY: we are the sleeper.
+            Status::Armed if !unsafe { self.node().will_wake(waker) } => {
+                self.exchange(waker.clone())
+            }
+            status => status,
+        }
+    }
+
+    /// A number for this timer, for wait sites.
+    pub(crate) fn object(&self) -> usize {
+        self.node.as_ptr().addr()
+    }
+
+    /// Moves the timer to another deadline, of which [`Timers::is_never`] is
+    /// false. To be called on the thread of the seat.
+    pub(crate) fn reset(&mut self, deadline: Instant) -> Reset {
+        let (ledger, id) = (self.ledger(), self.node().id());
+        let at = ledger.number(deadline);
+        let mut queue = ledger.queue.lock();
+        if !queue.heap.update(id, at) {
+            return Reset::TooLate;
+        }
+        let came_first = at < ledger.next();
+        ledger.publish_next(&queue);
+        match came_first {
+            true => Reset::CameFirst,
+            false => Reset::Later,
+        }
+    }
+
+    /// Cancels the timer. Returns its waker, unless it has ended before.
+    pub(crate) fn cancel(self) -> Option<Waker> {
+        let mut this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: `ManuallyDrop` keeps the registration from ending again.
+        unsafe { this.end() }
+    }
+
+    fn exchange(&mut self, waker: Waker) -> Status {
+        // SAFETY: we are the sleeper.
+        let (status, unused) = unsafe { self.node().exchange(waker) };
+        shim::assert_unlocked("the drop of a waker");
+        drop(unused);
+        status
+    }
+
+    fn ledger(&self) -> &Ledger {
+        // SAFETY: by rule 1 the ledger lives as long as `self`.
+        unsafe { self.ledger.as_ref() }
+    }
+
+    fn node(&self) -> &Node {
+        // SAFETY: by rule 1 the slab lives as long as `self`.
+        unsafe { self.node.as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// 1. The registration is not used again.
+    unsafe fn end(&mut self) -> Option<Waker> {
+        if self.ledger().is_owners_thread() {
+            // SAFETY: (1).
+            return unsafe { self.end_here() };
+        }
+        // SAFETY: we are the sleeper and, by (1), never touch the waker again.
+        let waker = unsafe { self.node().cancel() };
+        // SAFETY: by (1) the registration ends now; the waker has been taken, by us
+        // or by whoever ended the timer.
+        if !unsafe { Ledger::give_back(self.ledger, self.node) } {
+            let queue = self.ledger().queue.lock();
+            // SAFETY: the waker has been taken, by us or by whoever ended the
+            // timer, and by (1) the registration ends with this.
+            unsafe { put_to_rest_and_leave(queue, self.node().id()) };
+        }
+        waker
+    }
+
+    /// Ends the registration under the lock: no other thread is in the way.
+    ///
+    /// # Safety
+    ///
+    /// 1. The registration is not used again.
+    unsafe fn end_here(&mut self) -> Option<Waker> {
+        let (ledger, id) = (self.ledger(), self.node().id());
+        let mut queue = ledger.queue.lock();
+        if !queue.heap.remove(id) {
+            // SAFETY: the timer has ended, so its waker has been taken, and by (1)
+            // the registration ends with this.
+            unsafe { put_to_rest_and_leave(queue, id) };
+            return None;
+        }
+        // SAFETY: we are the sleeper, hold the lock, and have just taken the node
+        // out of the heap. With that the node is at rest: its word says ARMED.
+        let waker = unsafe { self.node().take_unfired() };
+        queue.end_registration(id);
+        ledger.publish_next(&queue);
+        Some(waker)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: nobody uses a registration after its drop.
+        let waker = unsafe { self.end() };
+        shim::assert_unlocked("the drop of a waker");
+        drop(waker);
+    }
+}
+
+/// Puts a node to rest and lets go of the lock, and of the ledger if this was the
+/// last registration of a seat that has ended.
+///
+/// # Safety
+///
+/// 1. The node's registration ends with this; its waker has been taken.
+unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
+    // SAFETY: (1).
+    unsafe { queue.put_to_rest(id) };
+    let keep = queue.take_keep();
+    drop(queue);
+    // Only now: the lock is part of it.
+    drop(keep);
+}
+
+/// A number that tells this thread from the others that live. 0: the thread is
+/// being torn down.
+fn thread_mark() -> usize {
+    sync::thread_local! {
+        static MARK: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+    }
+    MARK.try_with(|mark| std::ptr::from_ref(mark).addr()).unwrap_or(0)
+}

@@ -1,0 +1,410 @@
+//! A runtime: an executor that sleeps in a reactor.
+//!
+//! Most programs need none of this: [`run`](crate::run) and
+//! [`#[main]`](crate::main) set a runtime up and end it. Use [`Builder`] to choose
+//! how many workers there are, what hears of errors, or on which clock timers run.
+//!
+//! # Who runs what
+//!
+//! | call                                    | the calling thread                      |
+//! |-----------------------------------------|-----------------------------------------|
+//! | [`run`](crate::run), [`Builder::run`]   | is worker 0                             |
+//! | [`Runtime::block_on`], multi-thread     | is a guest: polls its own future and local tasks |
+//! | [`Runtime::block_on`], current-thread   | runs all tasks, or waits for its turn   |
+//! | [`LocalRuntime::block_on`]              | runs all tasks; local ones stay         |
+//!
+//! A task made by [`spawn_local`](crate::spawn_local) belongs to its thread and is
+//! dropped there, before `block_on` or `run` returns.
+
+use executor::BuildError as Error;
+pub use executor::{
+    BuildError, EnterGuard, Flavor, Handle, Id, JoinError, Metrics, Shutdown, ShutdownReport,
+    TaskInfo, Unhandled, WorkerMetrics,
+};
+use executor::{Executor, JoinHandle, LocalExecutor};
+use reactor::Reactor;
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+use sync::driver::Driver;
+
+/// Owns the threads and tasks of a runtime. Dropping it ends them.
+///
+/// The drop cancels all tasks, waits for each worker to finish the poll it is in,
+/// five seconds at most, and 50 ms for blocking closures. What did not end by then
+/// goes on by itself and is reported through [`Builder::on_unhandled`]; the drop
+/// never hangs on it. Dropped inside one of its own tasks it only starts the
+/// shutdown.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird::runtime::Runtime;
+///
+/// let runtime = Runtime::new()?;
+/// let task = runtime.spawn(async { 6 * 7 });
+/// assert_eq!(runtime.block_on(task).unwrap(), 42);
+/// # Ok::<(), bowerbird::runtime::BuildError>(())
+/// ```
+#[derive(Debug)]
+#[doc(alias = "Runner")]
+pub struct Runtime {
+    executor: Executor,
+}
+
+impl Runtime {
+    /// A multi-thread runtime with a worker per core.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Builder::new_multi_thread().build()
+    }
+
+    /// Runs a future on this thread until it is done. It may borrow, and need not
+    /// be `Send`. See [`Handle::block_on`].
+    ///
+    /// # Panics
+    ///
+    /// If `future` panics, or inside a task of the same current-thread runtime.
+    #[doc(alias = "run_until_complete")]
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.executor.block_on(future)
+    }
+
+    /// Starts a task. See [`spawn`](crate::spawn).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle().spawn(future)
+    }
+
+    /// Runs a closure on the blocking pool. See
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<C, T>(&self, closure: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().spawn_blocking(closure)
+    }
+
+    /// A handle to it, for any thread.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.executor.handle()
+    }
+
+    /// Makes this runtime the calling thread's until the guard is dropped. See
+    /// [`Handle::enter`].
+    #[must_use = "the runtime is entered until the guard is dropped"]
+    pub fn enter(&self) -> EnterGuard {
+        self.handle().enter()
+    }
+
+    /// Ends the runtime: cancels all tasks, waits as long as told, and reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::runtime::{Runtime, Shutdown};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// drop(runtime.spawn(std::future::pending::<()>()));
+    /// let report = runtime.shutdown(Shutdown::default());
+    /// assert!(report.is_clean());
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    #[doc(alias = "shutdown_timeout")]
+    pub fn shutdown(self, shutdown: Shutdown) -> ShutdownReport {
+        self.executor.shutdown(shutdown)
+    }
+}
+
+/// A runtime on one thread whose local tasks stay alive between calls of
+/// [`block_on`](Self::block_on). It stays on the thread that made it.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird::runtime::LocalRuntime;
+/// use std::rc::Rc;
+///
+/// let runtime = LocalRuntime::new()?;
+/// let shared = Rc::new(7);
+/// let theirs = shared.clone();
+/// let task = runtime.spawn_local(async move { *theirs });
+/// assert_eq!(runtime.block_on(task).unwrap(), *shared);
+/// # Ok::<(), bowerbird::runtime::BuildError>(())
+/// ```
+#[derive(Debug)]
+pub struct LocalRuntime {
+    executor: LocalExecutor,
+}
+
+impl LocalRuntime {
+    /// A runtime on this thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Builder::new_current_thread().build_local()
+    }
+
+    /// Starts a task on this thread. It makes progress during
+    /// [`block_on`](Self::block_on).
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.executor.spawn_local(future)
+    }
+
+    /// Runs a future on this thread until it is done, beside the local tasks.
+    ///
+    /// # Panics
+    ///
+    /// If `future` panics; then the local tasks are dropped as well. Inside a task
+    /// of this same runtime.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.executor.block_on(future)
+    }
+
+    /// A handle to it, for any thread.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.executor.handle()
+    }
+
+    /// Ends the runtime. See [`Runtime::shutdown`].
+    pub fn shutdown(self, shutdown: Shutdown) -> ShutdownReport {
+        self.executor.shutdown(shutdown)
+    }
+}
+
+/// Sets a runtime up.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird::runtime::Builder;
+///
+/// let answer = Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .thread_name("answers")
+///     .run(async { bowerbird::spawn(async { 42 }).await.unwrap() })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), bowerbird::runtime::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    executor: executor::Builder,
+    clock: ClockChoice,
+    driver: Option<Arc<dyn Driver>>,
+}
+
+/// On which clock timers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClockChoice {
+    Real,
+    Paused,
+}
+
+impl Builder {
+    /// Workers on threads of their own, one per core.
+    pub fn new_multi_thread() -> Self {
+        Self::from_executor(executor::Builder::new_multi_thread())
+    }
+
+    /// One worker: the thread that calls `block_on`.
+    pub fn new_current_thread() -> Self {
+        Self::from_executor(executor::Builder::new_current_thread())
+    }
+
+    fn from_executor(executor: executor::Builder) -> Self {
+        Self { executor, clock: ClockChoice::Real, driver: None }
+    }
+
+    fn with(mut self, change: impl FnOnce(executor::Builder) -> executor::Builder) -> Self {
+        self.executor = change(self.executor);
+        self
+    }
+
+    /// How many workers. By default as many as the process has cores. A
+    /// current-thread runtime has one, whatever is said here.
+    pub fn worker_threads(self, workers: usize) -> Self {
+        self.with(|it| it.worker_threads(workers))
+    }
+
+    /// What the names of threads begin with.
+    pub fn thread_name(self, name: impl Into<Arc<str>>) -> Self {
+        self.with(|it| it.thread_name(name))
+    }
+
+    /// The stack size of threads, in bytes. By default what std uses.
+    pub fn thread_stack_size(self, bytes: usize) -> Self {
+        self.with(|it| it.thread_stack_size(bytes))
+    }
+
+    /// How many threads the blocking pool may have. By default 512.
+    pub fn max_blocking_threads(self, threads: usize) -> Self {
+        self.with(|it| it.max_blocking_threads(threads))
+    }
+
+    /// How long a thread of the blocking pool waits for a job before it ends. By
+    /// default ten seconds.
+    pub fn thread_keep_alive(self, patience: Duration) -> Self {
+        self.with(|it| it.thread_keep_alive(patience))
+    }
+
+    /// How many operations a poll may do before it must yield. By default 128.
+    pub fn budget(self, operations: u32) -> Self {
+        self.with(|it| it.budget(operations))
+    }
+
+    /// Where the workers' random choices start from.
+    pub fn seed(self, seed: u64) -> Self {
+        self.with(|it| it.seed(seed))
+    }
+
+    /// Is called on each thread of the runtime when it starts.
+    pub fn on_thread_start(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_thread_start(hook))
+    }
+
+    /// Is called on each thread of the runtime before it ends.
+    pub fn on_thread_stop(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_thread_stop(hook))
+    }
+
+    /// Is called before a thread sleeps for want of work. It may spawn and wake.
+    pub fn on_thread_park(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_thread_park(hook))
+    }
+
+    /// Is called after a thread slept.
+    pub fn on_thread_unpark(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_thread_unpark(hook))
+    }
+
+    /// Hears of errors that no handle tells: panics of detached tasks, panics in
+    /// destructors and wakers, what a drop of the runtime could not end. Without it
+    /// they go to stderr, or to `tracing` with the feature of that name.
+    #[doc(alias = "set_exception_handler")]
+    pub fn on_unhandled(self, hook: impl Fn(&Unhandled) + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_unhandled(hook))
+    }
+
+    /// Starts with the clock paused: time stands still while any task can run, and
+    /// jumps to the next deadline when all wait. See
+    /// [`testing::clock`](crate::testing::clock).
+    #[doc(alias = "start_paused")]
+    pub fn paused_clock(mut self) -> Self {
+        self.clock = ClockChoice::Paused;
+        self
+    }
+
+    /// Sleeps in an event loop of one's own instead of the reactor.
+    ///
+    /// It must have as many seats as [`seats`](Self::seats) says at that point.
+    /// Sockets and timers of this crate need a reactor: a driver that wants them to
+    /// work wraps a [`Reactor`] and calls it in its own methods.
+    #[doc(alias = "set_event_loop_policy")]
+    pub fn driver(mut self, driver: impl Driver) -> Self {
+        self.driver = Some(Arc::new(driver));
+        self
+    }
+
+    /// How many seats a driver must have: one for each worker, and some for guests.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.executor.seats()
+    }
+
+    /// Builds a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: an impossible number of workers, no thread, or no file
+    /// descriptor to be had.
+    pub fn build(self) -> Result<Runtime, Error> {
+        let (executor, driver, reactor) = self.parts()?;
+        let executor = executor.build(driver)?;
+        connect(reactor, executor.handle());
+        Ok(Runtime { executor })
+    }
+
+    /// Builds a current-thread runtime whose local tasks outlive `block_on`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    ///
+    /// If the builder is one for a multi-thread runtime.
+    pub fn build_local(self) -> Result<LocalRuntime, Error> {
+        let (executor, driver, reactor) = self.parts()?;
+        let executor = executor.build_local(driver)?;
+        connect(reactor, executor.handle());
+        Ok(LocalRuntime { executor })
+    }
+
+    /// Runs a program: the calling thread becomes worker 0 and runs `main`, which
+    /// need not be `Send`; the runtime ends with it. On a current-thread runtime it
+    /// is the only worker.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    ///
+    /// If `main` panics. Inside a task, which has a runtime already.
+    #[track_caller]
+    pub fn run<F: Future>(self, main: F) -> Result<F::Output, Error> {
+        let (executor, driver, reactor) = self.parts()?;
+        executor.run_with(driver, |handle| connect(reactor, handle), main)
+    }
+
+    fn parts(self) -> Result<(executor::Builder, Arc<dyn Driver>, Option<Reactor>), Error> {
+        let executor = crate::report::default_hook(self.executor);
+        if let Some(driver) = self.driver {
+            return Ok((executor, driver, None));
+        }
+        // A wrong number of workers is refused before descriptors are opened.
+        executor.check()?;
+        let config = Reactor::builder().seats(executor.seats());
+        let config = match self.clock {
+            ClockChoice::Real => config,
+            ClockChoice::Paused => config.paused(),
+        };
+        let reactor = config.build().map_err(Error::Driver)?;
+        Ok((executor, Arc::new(reactor.clone()), Some(reactor)))
+    }
+}
+
+/// Lets the reactor resolve names on the executor's blocking pool.
+fn connect(reactor: Option<Reactor>, handle: &Handle) {
+    if let Some(reactor) = reactor {
+        let handle = handle.downgrade();
+        reactor.set_resolver(move |host, port| crate::resolve::resolve(handle.clone(), host, port));
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("executor", &self.executor)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}

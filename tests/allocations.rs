@@ -1,0 +1,76 @@
+//! How often does what allocate? Counted, not timed.
+
+#![expect(unsafe_code, reason = "a global allocator that counts")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: our caller's obligations are those of the callee.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: our caller's obligations are those of the callee.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+/// Pending once, with a clone of its waker kept and called.
+fn pending_once() -> impl Future<Output = ()> {
+    let mut is_polled = false;
+    poll_fn(move |cx| match std::mem::replace(&mut is_polled, true) {
+        true => Poll::Ready(()),
+        false => {
+            let waker = cx.waker().clone();
+            waker.wake_by_ref();
+            Poll::Pending
+        }
+    })
+}
+
+fn finish<F: Future>(future: F) {
+    let mut future = pin!(future);
+    while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
+}
+
+#[test]
+fn a_gather_of_a_tuple_or_an_array_allocates_once() {
+    let tuple = allocations(|| finish(bowerbird::gather((pending_once(), pending_once()))));
+    let array = allocations(|| finish(bowerbird::gather([(); 8].map(|()| pending_once()))));
+    assert_eq!((tuple, array), (1, 1));
+}
+
+#[test]
+fn a_gather_of_many_allocates_no_more_often_than_one_of_few() {
+    let gather_of = |count: usize| {
+        let futures: Vec<_> = (0..count).map(|_| pending_once()).collect();
+        allocations(move || finish(bowerbird::gather(futures)))
+    };
+    let (few, many) = (gather_of(10), gather_of(10_000));
+    assert_eq!(few, many);
+    assert!(many <= 5, "{many} allocations");
+}

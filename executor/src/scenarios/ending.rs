@@ -3,7 +3,7 @@
 //! use and not before.
 
 use super::{
-    explore,
+    dawdle, explore,
     instruments::{
         Baton,
         Fate::{Done, Dropped},
@@ -11,19 +11,15 @@ use super::{
     },
 };
 use crate::{Executor, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
-use shuttle::rand::{Rng, thread_rng};
 use std::sync::Arc;
 use sync::{
     parker::Parker,
     shim::{Lock, thread},
 };
 
-/// Drops the executor at any moment: this thread does little else, and would often
-/// be there too soon.
+/// Drops the executor at any moment.
 fn end(executor: Executor) {
-    for _ in 0..thread_rng().gen_range(0..40) {
-        thread::yield_now();
-    }
+    dawdle();
     drop(executor);
 }
 
@@ -253,6 +249,7 @@ fn closures_are_queued_while_the_runtime_ends() {
         let spawner = {
             let ran = ran.clone();
             thread::spawn(move || {
+                dawdle();
                 let closures: Vec<_> = (0..3)
                     .map(|_| {
                         let ran = ran.clone();

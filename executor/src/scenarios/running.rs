@@ -70,8 +70,9 @@ fn a_storm_of_spawns_in_run() {
     let seen = explore(|| {
         let ledger = Ledger::default();
         let mine = ledger.clone();
-        let driver = Arc::new(sync::driver::ThreadDriver::new(24));
-        let out = Builder::new_multi_thread().worker_threads(3).run(driver, async move {
+        let driver = Arc::new(sync::driver::ThreadDriver::new(3 + 16));
+        let builder = Builder::new_multi_thread().worker_threads(3);
+        let out = builder.run_with(driver, |_| (), async move {
             let tasks: Vec<_> =
                 (0..12).map(|n| spawn(mine.watch(yields(n % 4)))).collect();
             let local = spawn_local(mine.watch(yields(5)));
@@ -372,7 +373,7 @@ fn panics_end_one_task() {
         let handles: Vec<_> = (0..8_usize)
             .map(|n| {
                 executor.handle().spawn(ledger.watch(async move {
-                    yields(n % 3).await;
+                    yields(n).await;
                     if n % 2 == 0 {
                         // Without the hook, which would print.
                         resume_unwind(Box::new(n));

@@ -7,6 +7,7 @@
 //! model, a scenario states what it must reach, or it might pass in silence.
 
 mod blocking;
+mod clock;
 mod ending;
 mod instruments;
 mod running;

@@ -44,7 +44,11 @@ fn a_storm_of_spawns() {
                     let ledger = mine.clone();
                     spawn(mine.watch(async move {
                         yields(n % 3).await;
-                        if n % 2 == 0 { n } else { spawn(ledger.watch(async move { n })).await.unwrap() }
+                        if n % 2 == 0 {
+                            n
+                        } else {
+                            spawn(ledger.watch(async move { n })).await.unwrap()
+                        }
                     }))
                 })
                 .collect();
@@ -73,8 +77,7 @@ fn a_storm_of_spawns_in_run() {
         let driver = Arc::new(sync::driver::ThreadDriver::new(3 + 16));
         let builder = Builder::new_multi_thread().worker_threads(3);
         let out = builder.run_with(driver, |_| (), async move {
-            let tasks: Vec<_> =
-                (0..12).map(|n| spawn(mine.watch(yields(n % 4)))).collect();
+            let tasks: Vec<_> = (0..12).map(|n| spawn(mine.watch(yields(n % 4)))).collect();
             let local = spawn_local(mine.watch(yields(5)));
             for task in tasks {
                 task.await.unwrap();
@@ -196,7 +199,8 @@ fn blocks_nest() {
                             Handle::current().block_on(async {
                                 let local = spawn_local(ledger.watch(async move { n }));
                                 let other = spawn(ledger.watch(yields(1)));
-                                let n = block_in_place(|| block_in_place(|| 1)) + local.await.unwrap();
+                                let n =
+                                    block_in_place(|| block_in_place(|| 1)) + local.await.unwrap();
                                 other.await.unwrap();
                                 n
                             })

@@ -32,6 +32,8 @@ pub(crate) struct Desk {
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
     pub(crate) is_searching: Cell<bool>,
+    /// Whether the last look before sleep found something.
+    pub(crate) saw_work: Cell<bool>,
     pub(crate) is_asleep: Cell<bool>,
 }
 
@@ -46,6 +48,7 @@ impl Desk {
             tick: Cell::new(TICK_FIRST),
             slot_runs: Cell::new(0),
             is_searching: Cell::new(false),
+            saw_work: Cell::new(false),
             is_asleep: Cell::new(false),
         }
     }

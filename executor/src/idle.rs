@@ -21,12 +21,16 @@
 //!
 //! # One searcher
 //!
-//! At most one worker searches at a time: one that was woken for work, or one that
-//! ran out of it. While there is a searcher nobody else is woken, so a pusher may
+//! One worker searches at a time: one that was woken for work, or one that ran out
+//! of it. While there is a searcher nobody else is woken, so a pusher may
 //! rely on the searcher and go. Therefore a searcher that found something stops
 //! searching, fences, looks whether there is more and if so wakes the next one,
 //! before it starts to run (D2); and a searcher that found nothing stops searching
 //! *before* its last look, by the same write that counts it asleep (D1).
+//!
+//! A worker whose last look before sleep finds something joins the search, even if
+//! there is a searcher: that one may still be on its way from its bed, and a worker
+//! that may neither take what it sees nor sleep would spin until it is there.
 //!
 //! # The word
 //!
@@ -150,6 +154,12 @@ impl Idle {
         let word = self.word.load(Relaxed);
         word.is_multiple_of(ASLEEP)
             && self.word.compare_exchange(word, word + SEARCHING, Relaxed, Relaxed).is_ok()
+    }
+
+    /// A worker that saw work searches, whoever else does.
+    pub(crate) fn join_search(&self) {
+        // Relaxed: as in `start_search`.
+        self.word.fetch_add(SEARCHING, Relaxed);
     }
 
     /// A searcher found something. The caller must look for more work, and wake

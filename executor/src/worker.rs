@@ -133,7 +133,9 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
         return None;
     }
     if !desk.is_searching.get() {
-        if !scheduler.idle.start_search() {
+        if desk.saw_work.take() {
+            scheduler.idle.join_search();
+        } else if !scheduler.idle.start_search() {
             return None;
         }
         desk.is_searching.set(true);
@@ -197,7 +199,8 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
     desk.is_asleep.set(true);
     let worker = &scheduler.workers[desk.index];
-    let has_work = scheduler.sees_work()
+    desk.saw_work.set(scheduler.sees_work());
+    let has_work = desk.saw_work.get()
         || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
         || worker.is_wanted.load(Relaxed)
         || scheduler.closing.has_begun();

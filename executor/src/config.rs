@@ -1,8 +1,13 @@
 //! Each knob of an executor, its default, and the reason for the default.
 
-use crate::{task::info::TaskInfo, unhandled::Unhandled};
-use std::{fmt, sync::Arc, time::Duration};
-use sync::coop;
+use crate::unhandled::Unhandled;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+use sync::{coop, shim};
 
 /// Workers at most: seats are counted in 32 bits, and nobody has more cores.
 pub(crate) const WORKERS_MAX: usize = 1 << 12;
@@ -42,6 +47,23 @@ pub(crate) struct Hooks {
     pub(crate) thread_park: Option<Hook>,
     pub(crate) thread_unpark: Option<Hook>,
     pub(crate) unhandled: Option<Arc<dyn Fn(&Unhandled) + Send + Sync>>,
+}
+
+impl Hooks {
+    /// Tells who wants to hear of unhandled errors, or stderr. A hook that panics
+    /// is contained.
+    pub(crate) fn report(&self, what: &Unhandled) {
+        shim::assert_unlocked("the hook for unhandled errors");
+        match &self.unhandled {
+            Some(hook) => {
+                let told = catch_unwind(AssertUnwindSafe(|| hook(what)));
+                if told.is_err() {
+                    eprintln!("bowerbird: the on_unhandled hook panicked on: {what}");
+                }
+            }
+            None => eprintln!("bowerbird: {what}"),
+        }
+    }
 }
 
 impl fmt::Debug for Hooks {
@@ -86,80 +108,5 @@ impl Config {
     /// How many seats the driver must have.
     pub(crate) fn seats(&self) -> usize {
         self.workers + GUESTS_MAX
-    }
-}
-
-/// How long a shutdown waits.
-///
-/// # Examples
-///
-/// ```
-/// use bowerbird_executor::Shutdown;
-/// use std::time::Duration;
-///
-/// let patient = Shutdown::default().workers(Duration::from_secs(60));
-/// assert_ne!(patient, Shutdown::default());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Shutdown {
-    pub(crate) workers: Duration,
-    pub(crate) blocking: Duration,
-}
-
-impl Default for Shutdown {
-    /// Five seconds for workers, which come to a suspension point sooner or never,
-    /// and 50 ms for blocking closures, which cannot be told to stop.
-    fn default() -> Self {
-        Self { workers: Duration::from_secs(5), blocking: Duration::from_millis(50) }
-    }
-}
-
-impl Shutdown {
-    /// Waits at most this long for every worker to finish the poll it is in.
-    pub fn workers(mut self, patience: Duration) -> Self {
-        self.workers = patience;
-        self
-    }
-
-    /// Waits at most this long for blocking closures that run.
-    pub fn blocking(mut self, patience: Duration) -> Self {
-        self.blocking = patience;
-        self
-    }
-}
-
-/// How a shutdown went.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-#[must_use = "it tells what did not end"]
-pub struct ShutdownReport {
-    /// How many tasks were cancelled.
-    pub cancelled: usize,
-    /// How many workers did not come back from a poll in time.
-    pub stuck_workers: usize,
-    /// How many blocking closures were left running.
-    pub abandoned_blocking: usize,
-    /// The tasks that had not ended when the time was up.
-    pub unfinished: Vec<TaskInfo>,
-}
-
-impl ShutdownReport {
-    /// Whether everything ended in time.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.stuck_workers == 0 && self.abandoned_blocking == 0
-    }
-}
-
-impl fmt::Display for ShutdownReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "shutdown: {} tasks cancelled, {} workers stuck in a poll, {} blocking closures left \
-             running",
-            self.cancelled, self.stuck_workers, self.abandoned_blocking
-        )?;
-        self.unfinished.iter().try_for_each(|task| write!(f, "\n  not ended: {task}"))
     }
 }

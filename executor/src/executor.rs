@@ -1,10 +1,11 @@
 //! The executor as its owner sees it, and the handle to it.
 
 use crate::{
-    config::{Flavor, Shutdown, ShutdownReport},
+    config::Flavor,
     context::{self, Context, EnteredShared},
     metrics::Metrics,
     scheduler::{Options, Scheduler},
+    shutdown::{Shutdown, ShutdownReport},
     spawn,
     task::{info::TaskInfo, join::JoinHandle},
     thread::{self, Member, Presence, Wish},
@@ -95,7 +96,7 @@ impl Drop for Executor {
         }
         let report = self.handle.shut_down(Shutdown::default());
         if !report.is_clean() {
-            Unhandled::Shutdown(report).report(&self.handle.scheduler.config.hooks);
+            self.handle.scheduler.config.hooks.report(&Unhandled::Shutdown(report));
         }
     }
 }

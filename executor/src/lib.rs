@@ -39,11 +39,17 @@ mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
 mod metrics;
+#[cfg(all(test, loom))]
+#[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
+mod models;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
 mod rng;
+#[cfg(all(test, shuttle))]
+mod scenarios;
 #[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
 mod scheduler;
+mod shutdown;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod smoke;
 mod spawn;
@@ -54,9 +60,10 @@ mod unhandled;
 mod worker;
 
 pub use builder::{BuildError, Builder};
-pub use config::{Flavor, Shutdown, ShutdownReport};
+pub use config::Flavor;
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use metrics::{Metrics, WorkerMetrics};
+pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,
     yield_now,

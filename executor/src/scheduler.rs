@@ -4,11 +4,14 @@
 //!
 //! | who queues              | where to                    | who is woken               |
 //! |-------------------------|-----------------------------|----------------------------|
-//! | a worker, inside a poll | its next-task slot          | nobody                     |
+//! | a worker, waking        | its next-task slot          | nobody                     |
 //! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
+//!
+//! The slot also takes what the driver wakes while the worker is busy: a timer that
+//! is due does not wait behind ten thousand tasks that are always ready.
 //!
 //! # What keeps what alive
 //!
@@ -242,7 +245,7 @@ impl Scheduler {
         let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
         if let Err(refused) = self.pool.submit(job) {
             if let blocking::Reason::NoThread(error) = &refused.reason {
-                Unhandled::NoThread(error.to_string()).report(&self.config.hooks);
+                self.config.hooks.report(&Unhandled::NoThread(error.to_string()));
             }
             // The job is cancelled by being dropped, and the handle says so.
             drop(refused);
@@ -296,17 +299,17 @@ impl Scheduler {
     fn queue(&self, task: Task, why: Why) {
         context::with(|cx| {
             let cx = cx.filter(|cx| cx.is_of(self.address()));
-            match cx.and_then(|cx| Some((cx, cx.desk()?))) {
-                Some((cx, desk)) => self.queue_here(cx, desk, task, why),
+            match cx.and_then(Context::desk) {
+                Some(desk) => self.queue_here(desk, task, why),
                 None => self.inject(task),
             }
         });
     }
 
     /// Queues a task at this thread's own desk.
-    fn queue_here(&self, cx: &Context, desk: &Desk, task: Task, why: Why) {
+    fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
         match why {
-            Why::Woken if cx.is_polling.get() => {
+            Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {
                     desk.local.push(displaced);
                 }
@@ -315,7 +318,7 @@ impl Scheduler {
                 desk.local.push(task);
                 self.share(desk.index);
             }
-            Why::Woken | Why::Yielded | Why::Cancelled => desk.local.push(task),
+            Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
     }
 
@@ -587,7 +590,7 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
 fn report(home: NonNull<Home>, stray: Stray) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    Unhandled::from_stray(stray).report(&scheduler.config.hooks);
+    scheduler.config.hooks.report(&Unhandled::from_stray(stray));
 }
 
 /// A task that one thread runs.

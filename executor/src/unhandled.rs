@@ -1,15 +1,10 @@
 //! What is reported when there is nobody to give an error to.
 
 use crate::{
-    config::{Hooks, ShutdownReport},
+    shutdown::ShutdownReport,
     task::{Stray, StrayPanic, error::JoinError},
 };
-use std::{
-    any::Any,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-use sync::shim;
+use std::{any::Any, fmt};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -57,20 +52,6 @@ impl Unhandled {
         };
         let message = stray.payload.map_or_else(String::new, |payload| message(&*payload));
         Self::Contained(what, message)
-    }
-
-    /// Tells the hook, or stderr. A hook that panics is contained.
-    pub(crate) fn report(&self, hooks: &Hooks) {
-        shim::assert_unlocked("the hook for unhandled errors");
-        match &hooks.unhandled {
-            Some(hook) => {
-                let told = catch_unwind(AssertUnwindSafe(|| hook(self)));
-                if told.is_err() {
-                    eprintln!("bowerbird: the on_unhandled hook panicked on: {self}");
-                }
-            }
-            None => eprintln!("bowerbird: {self}"),
-        }
     }
 }
 

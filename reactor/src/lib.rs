@@ -22,6 +22,7 @@ mod metrics;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+pub mod net;
 mod poller;
 mod reactor;
 mod readiness;

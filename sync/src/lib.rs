@@ -14,6 +14,7 @@ mod list;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+pub mod mpsc;
 #[expect(unsafe_code, reason = "guards: references into a cell, by right of a permit")]
 pub mod mutex;
 pub mod notify;

@@ -41,10 +41,8 @@ fn assert_exactly_once(mut taken: Vec<usize>) {
 macro_rules! contract {
     ($name:ident) => {
         mod $name {
-            use super::{
-                super::$name::{Stealer, Worker},
-                *,
-            };
+            use super::*;
+            use crate::deque::$name::{Stealer, Worker};
             use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
             #[test]

@@ -6,29 +6,29 @@
 //! pointer is on the thread that polls it, and everything else takes the shared
 //! path. A thread-local that is gone means the shared path, too.
 
-use super::raw::Header;
 use std::{cell::Cell, ptr, ptr::NonNull};
 
 sync::thread_local! {
-    static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
+    static CURRENT: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
 /// The cell that this thread polls.
 #[inline]
-pub(super) fn get() -> *const Header {
+pub(super) fn get() -> *const () {
     CURRENT.try_with(Cell::get).unwrap_or(ptr::null())
 }
 
 /// This thread polls `task` until the guard is dropped.
 #[inline]
-pub(super) fn enter(task: NonNull<Header>) -> Entered {
-    let before = CURRENT.try_with(|current| current.replace(task.as_ptr())).unwrap_or(ptr::null());
+pub(super) fn enter(task: NonNull<()>) -> Entered {
+    let task = task.as_ptr().cast_const();
+    let before = CURRENT.try_with(|current| current.replace(task)).unwrap_or(ptr::null());
     Entered { before }
 }
 
 #[derive(Debug)]
 pub(super) struct Entered {
-    before: *const Header,
+    before: *const (),
 }
 
 impl Drop for Entered {

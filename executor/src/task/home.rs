@@ -50,8 +50,8 @@
 //!   by every spawn on every core.
 
 use super::{
-    info::{Id, TaskInfo},
-    record::{Nature, Record},
+    info::{Id, Nature, TaskInfo},
+    record::Record,
 };
 use slab::Slab;
 use std::{

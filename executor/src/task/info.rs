@@ -1,6 +1,5 @@
 //! What people are told about a task.
 
-use super::record::Nature;
 use std::{fmt, panic::Location, sync::Arc};
 use sync::wait_site::WaitSite;
 
@@ -36,6 +35,28 @@ impl fmt::Debug for Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+/// What kind of task lives in a record: who may drop its future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Nature {
+    /// Any worker may poll it.
+    Stealable = 0,
+    /// Only its thread may touch the future.
+    Pinned = 1,
+    /// A closure on the blocking pool.
+    Blocking = 2,
+}
+
+impl Nature {
+    pub(super) const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Pinned,
+            2 => Self::Blocking,
+            _ => Self::Stealable,
+        }
     }
 }
 

@@ -29,8 +29,9 @@ pub(crate) mod state;
 mod waker;
 
 pub(crate) use home::{Home, Tenant};
+pub(crate) use info::Nature;
 pub(crate) use raw::{Schedule, Stray, StrayPanic, Task, Why};
-pub(crate) use record::{Birth, Nature, Record};
+pub(crate) use record::{Birth, Record};
 
 use std::{
     future::Future,

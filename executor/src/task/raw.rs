@@ -376,7 +376,7 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>) {
     let this = unsafe { cell.as_ref() };
     let info = info(this);
     let payload = {
-        let _current = current::enter(header);
+        let _current = current::enter(header.cast());
         // SAFETY: rule S: the future is ours.
         unsafe { empty(&this.stage) }
     };
@@ -628,7 +628,7 @@ impl Drop for Reference {
 
 /// The task that this thread polls.
 pub(crate) fn current() -> Option<Reference> {
-    let header = NonNull::new(current::get().cast_mut())?;
+    let header = NonNull::new(current::get().cast_mut().cast::<Header>())?;
     // SAFETY: a task in its poll is alive; this thread is the one that polls it,
     // so it counts on its own side.
     unsafe { clone_ref(header) };
@@ -731,6 +731,12 @@ impl<T> Drop for Joiner<T> {
     }
 }
 
+/// Whether this thread polls that task.
+#[inline]
+fn is_current(header: NonNull<Header>) -> bool {
+    ptr::eq(current::get(), header.as_ptr().cast::<()>())
+}
+
 /// The operations of wakers; a waker is one counted reference.
 ///
 /// # Safety
@@ -740,7 +746,7 @@ impl<T> Drop for Joiner<T> {
 pub(super) unsafe fn clone_ref(header: NonNull<Header>) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
-    match ptr::eq(current::get(), header.as_ptr()) {
+    match is_current(header) {
         true => this.add_local(1),
         false => this.state.add_ref(),
     }
@@ -750,7 +756,7 @@ pub(super) unsafe fn clone_ref(header: NonNull<Header>) {
 pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
-    if ptr::eq(current::get(), header.as_ptr()) {
+    if is_current(header) {
         return this.add_local(-1);
     }
     let free = this.vtable.free;
@@ -764,7 +770,7 @@ pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
 pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
-    if ptr::eq(current::get(), header.as_ptr()) {
+    if is_current(header) {
         return this.wake_self();
     }
     if this.state.wake() == Wake::Schedule {
@@ -778,7 +784,7 @@ pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
     // SAFETY: as above.
-    if ptr::eq(current::get(), header.as_ptr()) || !unsafe { (this.vtable.is_local)(header) } {
+    if is_current(header) || !unsafe { (this.vtable.is_local)(header) } {
         // A foreign waker keeps its reference until the task is queued: it is
         // what keeps the scheduler alive meanwhile.
         // SAFETY: as above.

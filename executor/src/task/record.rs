@@ -27,7 +27,7 @@
 //! what lies in the free lists of a [home](super::home), with the cell's memory
 //! attached.
 
-use super::info::{Id, TaskInfo};
+use super::info::{Id, Nature, TaskInfo};
 use std::{panic::Location, ptr, sync::Arc};
 use sync::{
     shim::atomic::{
@@ -41,28 +41,6 @@ use sync::{
 /// The first generation. Near wrap-around under debug assertions, so that every
 /// test crosses it.
 const GENERATION_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 5 } else { 0 };
-
-/// What kind of task lives in a record: who may drop its future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Nature {
-    /// Any worker may poll it.
-    Stealable = 0,
-    /// Only its thread may touch the future.
-    Pinned = 1,
-    /// A closure on the blocking pool.
-    Blocking = 2,
-}
-
-impl Nature {
-    const fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::Pinned,
-            2 => Self::Blocking,
-            _ => Self::Stealable,
-        }
-    }
-}
 
 /// What a new task writes into its record.
 #[derive(Clone, Copy, Debug)]

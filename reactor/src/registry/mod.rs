@@ -288,11 +288,6 @@ impl Registration {
         result
     }
 
-    /// What the source is ready for, as far as we have heard.
-    pub(crate) fn read(&self) -> Snapshot {
-        self.source.read()
-    }
-
     /// What was seen was not so.
     pub(crate) fn clear(&self, seen: Snapshot, cleared: Ready) {
         self.source.clear(seen, cleared);
@@ -372,10 +367,6 @@ impl<'a> Wait<'a> {
         location: &'static Location<'static>,
     ) -> Self {
         Self { registration, wanted: interest.wanted(), key: None, location }
-    }
-
-    pub(crate) fn registration(&self) -> &'a Registration {
-        self.registration
     }
 
     pub(crate) fn location(&self) -> &'static Location<'static> {

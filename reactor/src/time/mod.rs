@@ -1,4 +1,4 @@
-//! Waiting for a moment: [`sleep`], [`timeout`], [`interval`].
+//! Waiting for a moment: [`sleep()`], [`timeout()`], [`interval()`].
 //!
 //! The futures of this module know the reactor and the seat of the thread that
 //! polls them; what they register with lies below, in a module that knows

@@ -197,9 +197,11 @@ impl Sleep {
     fn set_or_wake(&mut self, waker: Waker) {
         let mut waker = Some(waker);
         context::try_with_current(|reactor, seat| {
-            if let Some(waker) = waker.take_if(|_| self.deadline.into_std() > reactor.clock().now())
-            {
-                self.stage = set(reactor, seat, self.deadline, waker);
+            if self.deadline.into_std() <= reactor.clock().now() {
+                return;
+            }
+            if let Some(taken) = waker.take() {
+                (self.stage, waker) = set(reactor, seat, self.deadline, taken);
             }
         });
         if let Some(waker) = waker {
@@ -229,10 +231,12 @@ impl Sleep {
         if self.deadline <= now {
             return self.elapse();
         }
+        // Cloned before and dropped after: the context calls no user code.
         let waker = cx.waker().clone();
-        self.stage = context::with_current_at(self.location, |reactor, seat| {
+        let (stage, _unused) = context::with_current_at(self.location, |reactor, seat| {
             set(reactor, seat, self.deadline, waker)
         });
+        self.stage = stage;
         Poll::Pending
     }
 
@@ -274,15 +278,16 @@ impl Future for Sleep {
     }
 }
 
-/// Sets a timer for `deadline` on `seat`.
-fn set(reactor: &Reactor, seat: Seat, deadline: Instant, waker: Waker) -> Stage {
+/// Sets a timer for `deadline` on `seat`. Gives the waker back if that never
+/// comes.
+fn set(reactor: &Reactor, seat: Seat, deadline: Instant, waker: Waker) -> (Stage, Option<Waker>) {
     match reactor.timers(seat).insert(deadline.into_std(), waker) {
-        None => Stage::Never,
-        Some((registration, came_first)) => {
+        Err(unused) => (Stage::Never, Some(unused)),
+        Ok((registration, came_first)) => {
             if came_first {
                 announce_first(reactor, seat);
             }
-            Stage::Set(registration)
+            (Stage::Set(registration), None)
         }
     }
 }

@@ -6,7 +6,7 @@
 //! ```text
 //!   timers ──▶ entry     one seat's timers; a timer's node and state word
 //!          ──▶ heap      deadlines in order, and nothing else
-//!   clock                real or paused
+//!          ──▶ clock     real or paused; times that never overflow
 //! ```
 
 pub(crate) mod clock;
@@ -18,3 +18,6 @@ mod timers;
 
 pub use clock::{AutoAdvance, Clock};
 pub(crate) use timers::{Registration, Reset, Status, Timers};
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;

@@ -6,6 +6,7 @@
 //! nothing passes in silence.
 
 mod atomic_waker;
+mod mpsc;
 mod oneshot;
 mod parker;
 mod ready_set;

@@ -68,7 +68,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 /// The half that sends the value. Dropping it ends the channel without one.
 ///
-/// Made by [`channel`].
+/// Made by [`channel()`].
 #[derive(Debug)]
 pub struct Sender<T> {
     half: Half<T, Sends>,
@@ -173,7 +173,7 @@ impl<T> Drop for Closed<'_, T> {
 
 /// The half that receives the value: a future of it.
 ///
-/// Made by [`channel`]. Dropping it refuses the value, and drops one that was
+/// Made by [`channel()`]. Dropping it refuses the value, and drops one that was
 /// sent already.
 ///
 /// # Errors

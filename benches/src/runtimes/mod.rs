@@ -1,0 +1,5 @@
+//! The runtimes that are compared.
+
+mod tokio;
+
+pub use self::tokio::Tokio;

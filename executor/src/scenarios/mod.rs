@@ -1,0 +1,38 @@
+//! Shuttle scenarios: the real thing with more threads and more work than a model
+//! can bear, under random schedules.
+//!
+//! Half of the schedules are uniform, half are PCT's, which change priorities
+//! seldom and so find the rare orderings. A failure prints its schedule; replay it
+//! with [`shuttle::replay`]. `SHUTTLE_SCHEDULES` sets another number of them. Like a
+//! model, a scenario states what it must reach, or it might pass in silence.
+
+mod blocking;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+/// Schedules of either kind.
+const SCHEDULES: usize = 2_000;
+
+/// How many changes of priority a PCT schedule has.
+const CHANGES: usize = 5;
+
+/// Runs `scenario` under many schedules and collects all that came out of it.
+fn explore<T: Ord + Send + 'static>(
+    scenario: impl Fn() -> Vec<T> + Send + Sync + 'static,
+) -> BTreeSet<T> {
+    let wished = std::env::var("SHUTTLE_SCHEDULES").ok();
+    let schedules = wished.map_or(SCHEDULES, |it| it.parse().expect("a number"));
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+    let sink = outcomes.clone();
+    let scenario = Arc::new(move || {
+        let outcome = scenario();
+        sink.lock().unwrap().extend(outcome);
+    });
+    let again = scenario.clone();
+    shuttle::check_random(move || scenario(), schedules);
+    shuttle::check_pct(move || again(), schedules, CHANGES);
+    std::mem::take(&mut *outcomes.lock().unwrap())
+}

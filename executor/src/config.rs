@@ -1,6 +1,6 @@
 //! Each knob of an executor, its default, and the reason for the default.
 
-use crate::unhandled::Unhandled;
+use crate::unhandled::{self, Unhandled};
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -57,7 +57,8 @@ impl Hooks {
         match &self.unhandled {
             Some(hook) => {
                 let told = catch_unwind(AssertUnwindSafe(|| hook(what)));
-                if told.is_err() {
+                if let Err(payload) = told {
+                    unhandled::discard(payload);
                     eprintln!("bowerbird: the on_unhandled hook panicked on: {what}");
                 }
             }

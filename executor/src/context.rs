@@ -185,14 +185,39 @@ impl Drop for EnteredShared {
 }
 
 /// Makes `context` the innermost one again: user code may have kept the guard of
-/// another one beyond its poll.
+/// another one beyond its poll. Returns whether it had.
 #[inline]
-pub(crate) fn restore(context: &Context) {
-    let _ = CURRENT.try_with(|current| {
-        if !ptr::eq(current.get(), context) {
-            current.set(context);
+pub(crate) fn restore(context: &Context) -> bool {
+    let replaced = CURRENT.try_with(|current| !ptr::eq(current.replace(context), context));
+    replaced.unwrap_or(false)
+}
+
+/// The context around `inner`, if any.
+pub(crate) fn around(inner: &Context) -> Option<&Context> {
+    let mut next = inner.before.get();
+    loop {
+        // SAFETY: alive, as in `pop`: all are, to which one of the thread's
+        // contexts points.
+        let it = unsafe { next.as_ref() }?;
+        if !it.is_left.get() {
+            return Some(it);
         }
-    });
+        next = it.before.get();
+    }
+}
+
+/// Whether any context of this thread `fits`, however deep inside others.
+pub(crate) fn any(mut fits: impl FnMut(&Context) -> bool) -> bool {
+    with(|innermost| {
+        let mut next = innermost;
+        while let Some(cx) = next {
+            if fits(cx) {
+                return true;
+            }
+            next = around(cx);
+        }
+        false
+    })
 }
 
 /// Calls `look` with the innermost context of this thread.

@@ -207,9 +207,7 @@ fn run_main<F: Future>(
 
 /// A task of a current-thread runtime would wait for its own thread.
 fn refuse_nested(scheduler: &Scheduler) {
-    let is_inside = context::with(|cx| {
-        cx.is_some_and(|cx| cx.is_of(scheduler.address()) && cx.is_polling.get())
-    });
+    let is_inside = context::any(|cx| cx.is_of(scheduler.address()) && cx.is_polling.get());
     assert!(
         !(is_inside && scheduler.config.flavor == Flavor::CurrentThread),
         "block_on was called inside a task of the same current-thread runtime, which would wait \
@@ -365,9 +363,7 @@ impl Handle {
 
     fn shut_down(&self, shutdown: Shutdown) -> ShutdownReport {
         let scheduler = &self.scheduler;
-        let is_own = context::with(|cx| {
-            cx.is_some_and(|cx| cx.is_of(scheduler.address()) && cx.inbox.is_some())
-        });
+        let is_own = context::any(|cx| cx.is_of(scheduler.address()) && cx.inbox.is_some());
         {
             // Destructors may ask for their runtime.
             let _entered = self.enter();
@@ -421,7 +417,7 @@ impl fmt::Debug for EnterGuard {
 
 /// `run` inside a task would wait for a runtime on a thread of another one.
 pub(crate) fn refuse_inside_a_task() {
-    let is_inside = context::with(|cx| cx.is_some_and(|cx| cx.is_polling.get()));
+    let is_inside = context::any(|cx| cx.is_polling.get());
     assert!(
         !is_inside,
         "run was called inside a task: the program has a runtime already; await the future, or \

@@ -38,11 +38,11 @@ use crate::{
         join::JoinHandle,
         raw::{self, Reference},
     },
-    unhandled::Unhandled,
+    unhandled::{self, Unhandled},
 };
 use std::{
     fmt,
-    panic::Location,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
     ptr::NonNull,
     sync::{Arc, Weak},
     time::Duration,
@@ -380,6 +380,35 @@ impl Scheduler {
         }
     }
 
+    /// Makes `cx` this thread's innermost context again, after user code ran.
+    #[inline]
+    pub(crate) fn restore(&self, cx: &Context) {
+        if context::restore(cx) {
+            self.reattach(cx);
+        }
+    }
+
+    /// Makes the seat of `cx` the innermost one for the driver, too.
+    #[cold]
+    pub(crate) fn reattach(&self, cx: &Context) {
+        let seat = cx.place.get().seat();
+        self.driver.detach(seat);
+        self.driver.attach(seat);
+    }
+
+    /// Calls the driver where that calls wakers. One that panics does so neither on
+    /// behalf of this thread nor of its tasks: it is reported, and gives `None`.
+    pub(crate) fn ask_driver<R>(&self, call: impl FnOnce(&dyn Driver) -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(|| call(&*self.driver))) {
+            Ok(answer) => Some(answer),
+            Err(payload) => {
+                let what = "a waker that the driver called";
+                self.config.hooks.report(&Unhandled::Contained(what, unhandled::said(payload)));
+                None
+            }
+        }
+    }
+
     /// Whether there is work for a worker somewhere: the last look before sleep.
     pub(crate) fn sees_work(&self) -> bool {
         !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
@@ -408,7 +437,8 @@ impl Scheduler {
     /// Returns whether it did.
     pub(crate) fn advance_idle(&self) -> bool {
         // Acquire and more, by read-modify-write: sees what was going on.
-        self.engaged.fetch_add(0, AcqRel) == 0 && self.driver.advance_idle()
+        self.engaged.fetch_add(0, AcqRel) == 0
+            && self.ask_driver(|driver| driver.advance_idle()).unwrap_or(true)
     }
 
     // ── looking at it ─────────────────────────────────────────────────────────
@@ -463,7 +493,7 @@ impl Scheduler {
             }
         }
         self.pool.shutdown();
-        self.driver.close();
+        self.ask_driver(|driver| driver.close());
         for tenant in desks.into_iter().map(|it| it.tenant).chain(shared) {
             tenant.close(self.arc());
         }
@@ -590,7 +620,9 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
 fn report(home: NonNull<Home>, stray: Stray) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    scheduler.config.hooks.report(&Unhandled::from_stray(stray));
+    let unhandled = Unhandled::from_stray(stray);
+    scheduler.config.hooks.report(&unhandled);
+    unhandled::discard(unhandled);
 }
 
 /// A task that one thread runs.

@@ -130,13 +130,16 @@ where
     F::Output: 'static,
 {
     let (scheduler, inbox) = current("spawn_local");
-    let inbox = inbox.unwrap_or_else(|| {
-        panic!(
+    match inbox {
+        Some(inbox) => scheduler.spawn_local(&inbox, future, options),
+        // Destructors that run at the end do so on any thread, and must not behave
+        // differently on each.
+        None if scheduler.closing.has_begun() => JoinHandle::refused(options.location),
+        None => panic!(
             "spawn_local was called on a thread that runs no tasks of its own: call it inside \
              `run`, `block_on` or a task"
-        )
-    });
-    scheduler.spawn_local(&inbox, future, options)
+        ),
+    }
 }
 
 /// Runs a closure that blocks on a thread made for that.
@@ -194,10 +197,7 @@ where
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 pub fn block_in_place<T>(closure: impl FnOnce() -> T) -> T {
-    match try_current() {
-        Some((scheduler, _)) => thread::block_in_place(&scheduler, closure),
-        None => closure(),
-    }
+    thread::block_in_place(closure)
 }
 
 /// Gives the other tasks a turn: goes to the end of the queue.

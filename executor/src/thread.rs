@@ -23,6 +23,7 @@ use crate::{
     inbox::{Inbox, Place},
     scheduler::Scheduler,
     task::{Task, raw},
+    unhandled,
     worker::{self, Step},
 };
 use std::{
@@ -156,7 +157,12 @@ impl Presence {
                     }
                 }
                 Step::Park => self.park(),
-                Step::Closed | Step::Wanted => self.stand_up(),
+                Step::Closed | Step::Wanted => {
+                    self.stand_up();
+                    // A main future that outlives its runtime may still wait for
+                    // the driver, and nobody else may be left to look after that.
+                    self.take_guest_seat();
+                }
             }
         }
         self.settle();
@@ -165,8 +171,8 @@ impl Presence {
     /// A guest that is busy looks at its own seat; workers do so in their turns.
     fn look_around_as_guest(&self) {
         if let Place::Guest(seat) = self.cx.place.get() {
-            self.scheduler.driver.poll(seat, HARVEST_BUSY);
-            context::restore(&self.cx);
+            self.scheduler.ask_driver(|driver| driver.poll(seat, HARVEST_BUSY));
+            self.scheduler.restore(&self.cx);
         }
     }
 
@@ -175,11 +181,11 @@ impl Presence {
     /// Changes the seat of the driver, and lets wakers know where we sleep.
     fn move_to(&self, place: Place) {
         let driver = &self.scheduler.driver;
-        driver.detach(seat_of(self.cx.place.get()));
+        driver.detach(self.cx.place.get().seat());
         if let Place::Guest(seat) = self.cx.place.replace(place) {
             self.scheduler.guest_seats.lock().push(seat);
         }
-        driver.attach(seat_of(place));
+        driver.attach(place.seat());
         self.inbox.move_to(place);
     }
 
@@ -222,7 +228,7 @@ impl Presence {
         worker::put_in_order(&self.scheduler, &desk);
         self.move_to(Place::Parker);
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
     }
 
     /// The poll is over in which the desk was lent.
@@ -243,12 +249,12 @@ impl Presence {
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
-                let events = scheduler.driver.park(seat, None, HARVEST_IDLE);
-                counters.events.add(events as u64);
+                let events = scheduler.ask_driver(|driver| driver.park(seat, None, HARVEST_IDLE));
+                counters.events.add(events.unwrap_or(0) as u64);
             }
             None => self.park_without_desk(),
         }
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
         call(scheduler.config.hooks.thread_unpark.as_ref());
     }
 
@@ -263,7 +269,7 @@ impl Presence {
         if !has_jumped {
             match self.cx.place.get() {
                 Place::Guest(seat) => {
-                    scheduler.driver.park(seat, None, HARVEST_IDLE);
+                    scheduler.ask_driver(|driver| driver.park(seat, None, HARVEST_IDLE));
                 }
                 Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
             }
@@ -305,18 +311,12 @@ impl Drop for Presence {
     }
 }
 
-fn seat_of(place: Place) -> Seat {
-    match place {
-        Place::Worker { seat, .. } | Place::Guest(seat) => seat,
-        Place::Parker => Seat::SHARED,
-    }
-}
-
 /// Calls a user's hook; what it panics with goes no further.
 pub(crate) fn call(hook: Option<&Hook>) {
     if let Some(hook) = hook {
         shim::assert_unlocked("a thread hook");
-        let _ = catch_unwind(AssertUnwindSafe(|| hook()));
+        let called = catch_unwind(AssertUnwindSafe(|| hook()));
+        called.unwrap_or_else(unhandled::discard);
     }
 }
 
@@ -365,48 +365,65 @@ fn start(
     started.map(drop)
 }
 
-/// Runs `body`, which may block this thread, and lets a substitute do this
-/// worker's work meanwhile.
-pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() -> T) -> T {
-    let index = context::with(|cx| {
-        let is_multi = scheduler.config.flavor == Flavor::MultiThread;
-        let cx =
-            cx.filter(|cx| is_multi && cx.is_polling.get() && cx.is_of(scheduler.address()))?;
-        let inbox = cx.inbox.as_ref()?;
-        let desk = cx.take_desk()?;
-        let index = desk.index;
-        worker::put_in_order(scheduler, &desk);
-        scheduler.driver.detach(desk.seat);
-        scheduler.driver.attach(Seat::SHARED);
-        cx.place.set(Place::Parker);
-        inbox.move_to(Place::Parker);
-        cx.has_lent.set(true);
-        scheduler.engage();
-        scheduler.closing.lend(desk);
-        Some(index)
-    });
-    let Some(index) = index else { return body() };
-    if start_substitute(scheduler, index).is_err() {
-        sit_down_again(scheduler, index);
-    }
+/// Runs `body`, which may block this thread, and lets substitutes do the work of
+/// the workers that this thread is: one, unless runtimes are nested.
+pub(crate) fn block_in_place<T>(body: impl FnOnce() -> T) -> T {
+    context::with(|innermost| drop(innermost.map(lend_desks)));
     body()
+}
+
+/// Whether a thread still is where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    No,
+    Yes,
+}
+
+/// Lends the desks of this context and of those around it. What is innermost may
+/// be an `enter` guard's inside a task, and a thread that blocks does so for all.
+fn lend_desks(cx: &Context) -> Moved {
+    let outer = context::around(cx).map_or(Moved::No, lend_desks);
+    let Some(scheduler) = cx.scheduler.downcast_ref::<Scheduler>() else { return outer };
+    if outer == Moved::Yes {
+        // The outer one has come to lie on top of this one.
+        scheduler.reattach(cx);
+    }
+    match scheduler.config.flavor == Flavor::MultiThread && cx.is_polling.get() {
+        true => lend_desk(&scheduler.arc(), cx, outer),
+        false => outer,
+    }
+}
+
+fn lend_desk(scheduler: &Arc<Scheduler>, cx: &Context, outer: Moved) -> Moved {
+    let Some(inbox) = cx.inbox.as_ref() else { return outer };
+    let Some(desk) = cx.take_desk() else { return outer };
+    let index = desk.index;
+    worker::put_in_order(scheduler, &desk);
+    scheduler.driver.detach(desk.seat);
+    scheduler.driver.attach(Seat::SHARED);
+    cx.place.set(Place::Parker);
+    inbox.move_to(Place::Parker);
+    cx.has_lent.set(true);
+    scheduler.engage();
+    scheduler.closing.lend(desk);
+    if start_substitute(scheduler, index).is_err() {
+        sit_down_again(scheduler, cx, index);
+    }
+    Moved::Yes
 }
 
 /// No substitute is to be had: the work of this worker has to wait for the end
 /// of the block, except for what others steal.
 #[cold]
-fn sit_down_again(scheduler: &Arc<Scheduler>, index: usize) {
-    context::with(|cx| {
-        let Some(cx) = cx else { return };
-        let Some(desk) = scheduler.closing.take_back(index) else { return };
-        let place = Place::Worker { seat: desk.seat, index };
-        scheduler.driver.detach(Seat::SHARED);
-        scheduler.driver.attach(desk.seat);
-        cx.place.set(place);
-        cx.inbox.as_ref().into_iter().for_each(|it| it.move_to(place));
-        cx.has_lent.set(false);
-        cx.put_desk(desk);
-        scheduler.disengage();
-    });
+fn sit_down_again(scheduler: &Scheduler, cx: &Context, index: usize) {
+    let Some(desk) = scheduler.closing.take_back(index) else { return };
+    let place = Place::Worker { seat: desk.seat, index };
+    scheduler.driver.detach(Seat::SHARED);
+    scheduler.driver.attach(desk.seat);
+    cx.place.set(place);
+    cx.inbox.as_ref().into_iter().for_each(|it| it.move_to(place));
+    cx.has_lent.set(false);
+    cx.put_desk(desk);
+    scheduler.disengage();
     scheduler.wake_for_work();
 }

@@ -4,7 +4,11 @@ use crate::{
     shutdown::ShutdownReport,
     task::{Stray, StrayPanic, error::JoinError},
 };
-use std::{any::Any, fmt};
+use std::{
+    any::Any,
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -50,9 +54,23 @@ impl Unhandled {
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
         };
-        let message = stray.payload.map_or_else(String::new, |payload| message(&*payload));
-        Self::Contained(what, message)
+        Self::Contained(what, stray.payload.map_or_else(String::new, said))
     }
+}
+
+/// Drops what a panic left. It is the user's: if it panics in turn that is the end
+/// of it.
+pub(crate) fn discard<T>(remains: T) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(remains))) {
+        mem::forget(second);
+    }
+}
+
+/// What a panic said that nobody else will look at.
+pub(crate) fn said(payload: Box<dyn Any + Send>) -> String {
+    let message = message(&*payload);
+    discard(payload);
+    message
 }
 
 /// What a panic said.

@@ -33,7 +33,7 @@
 
 use crate::{
     config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
-    context::{self, Context},
+    context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
     scheduler::Scheduler,
@@ -178,7 +178,7 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     let is_spent = budget.is_spent();
     drop(budget);
     cx.is_polling.set(false);
-    context::restore(cx);
+    scheduler.restore(cx);
     if let Some(desk) = cx.desk().filter(|_| is_spent) {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
     }
@@ -191,8 +191,8 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     if let Some(task) = from_injector(scheduler, desk) {
         desk.local.push(task);
     }
-    let events = scheduler.driver.poll(seat, HARVEST_BUSY);
-    context::restore(cx);
+    let events = scheduler.ask_driver(|driver| driver.poll(seat, HARVEST_BUSY)).unwrap_or(0);
+    scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);
     }

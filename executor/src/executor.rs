@@ -170,11 +170,13 @@ impl LocalExecutor {
         let options = Options::here();
         let scheduler = &self.home.scheduler;
         refuse_nested(scheduler);
-        let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
-        let result = run_main(&presence, scheduler, future, options);
-        presence.keep_pinned();
-        drop(presence);
-        output_of(result)
+        spawn::block_in_place(|| {
+            let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
+            let result = run_main(&presence, scheduler, future, options);
+            presence.keep_pinned();
+            drop(presence);
+            output_of(result)
+        })
     }
 
     /// Ends the executor; see [`Executor::shutdown`].

@@ -44,6 +44,16 @@ pub(crate) enum Place {
     Parker,
 }
 
+impl Place {
+    /// The seat of the driver that this is, or the one for those without.
+    pub(crate) fn seat(self) -> Seat {
+        match self {
+            Self::Worker { seat, .. } | Self::Guest(seat) => seat,
+            Self::Parker => Seat::SHARED,
+        }
+    }
+}
+
 /// What comes for one thread.
 #[derive(Debug)]
 pub(crate) struct Inbox {

@@ -235,6 +235,23 @@ impl Scheduler {
         }
     }
 
+    /// Makes `cx` this thread's innermost context again, after user code ran: a guard
+    /// of another runtime may have been kept.
+    #[inline]
+    pub(crate) fn restore(&self, cx: &Context) {
+        if context::restore(cx) {
+            self.reattach(cx);
+        }
+    }
+
+    /// Makes the seat of `cx` the innermost one for the driver, too.
+    #[cold]
+    fn reattach(&self, cx: &Context) {
+        let seat = cx.place.get().seat();
+        self.driver.detach(seat);
+        self.driver.attach(seat);
+    }
+
     /// Whether there is work for a worker somewhere: the last look before sleep.
     pub(crate) fn sees_work(&self) -> bool {
         !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())

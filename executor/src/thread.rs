@@ -178,7 +178,7 @@ impl Presence {
     fn look_around_as_guest(&self) {
         if let Place::Guest(seat) = self.cx.place.get() {
             self.scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
-            context::restore(&self.cx);
+            self.scheduler.restore(&self.cx);
         }
     }
 
@@ -187,11 +187,11 @@ impl Presence {
     /// Changes the seat of the driver, and lets wakers know where we sleep.
     fn move_to(&self, place: Place) {
         let driver = &self.scheduler.driver;
-        driver.detach(seat_of(self.cx.place.get()));
+        driver.detach(self.cx.place.get().seat());
         if let Place::Guest(seat) = self.cx.place.replace(place) {
             self.scheduler.guest_seats.lock().push(seat);
         }
-        driver.attach(seat_of(place));
+        driver.attach(place.seat());
         self.inbox.move_to(place);
     }
 
@@ -236,7 +236,7 @@ impl Presence {
         let seat = self.scheduler.guest_seats.lock().pop();
         self.move_to(seat.map_or(Place::Parker, Place::Guest));
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
     }
 
     /// The poll is over in which the desk was lent.
@@ -253,7 +253,7 @@ impl Presence {
     fn park(&self) {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
         match self.cx.desk() {
             // The hook spawned or woke something here, where nobody else sees it.
             _ if worker::has_ready(scheduler, &self.cx) => {}
@@ -265,7 +265,7 @@ impl Presence {
             }
             None => self.park_without_desk(),
         }
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
         call(scheduler.config.hooks.thread_unpark.as_ref());
     }
 
@@ -321,13 +321,6 @@ impl Drop for Presence {
             self.scheduler.disengage();
         }
         drop(self.entered.take());
-    }
-}
-
-fn seat_of(place: Place) -> Seat {
-    match place {
-        Place::Worker { seat, .. } | Place::Guest(seat) => seat,
-        Place::Parker => Seat::SHARED,
     }
 }
 

@@ -2,4 +2,15 @@
 //!
 //! A file per promise, one binary for all.
 
+mod bad_input;
+mod cancel;
+mod clock;
+mod contexts;
+mod fairness;
+mod gather;
+mod join;
 mod kits;
+mod panics;
+mod shutdown;
+mod stage;
+mod who_runs_what;

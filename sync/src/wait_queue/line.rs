@@ -114,7 +114,7 @@ impl<S, G> WaitQueue<S, G> {
         if wakes.is_full() {
             self.wake_the_rest(&mut wakes);
         }
-        wakes.wake();
+        wakes.finish();
         result
     }
 

@@ -92,6 +92,15 @@ impl WakeBatch {
         drop(self);
     }
 
+    /// As [`wake`](Self::wake), in place: a batch is large to move.
+    #[inline]
+    pub(crate) fn finish(&mut self) {
+        self.flush();
+        if let Some(payload) = self.panic.take() {
+            go_on_with(payload);
+        }
+    }
+
     /// Wakes all and leaves the batch empty; remembers the first panic.
     #[inline]
     pub(crate) fn flush(&mut self) {
@@ -120,10 +129,7 @@ impl WakeBatch {
 impl Drop for WakeBatch {
     #[inline]
     fn drop(&mut self) {
-        self.flush();
-        if let Some(payload) = self.panic.take() {
-            go_on_with(payload);
-        }
+        self.finish();
     }
 }
 

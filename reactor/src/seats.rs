@@ -18,6 +18,10 @@
 //! NOTIFIED is the token: it stays until the seat takes it, by falling asleep in
 //! vain or by getting up.
 //!
+//! A busy thread looks into the poller, too, and may gather there the event by which
+//! an unpark wanted to end the leader's sleep. So the leader asks once more whether
+//! it may sleep when it has the poller for itself ([`is_in_poller`](Seats::is_in_poller)).
+//!
 //! # When the leader leaves
 //!
 //! Leaving the poller wakes nobody: it is done once per event, and who leaves has
@@ -177,6 +181,15 @@ impl Seats {
                 false
             }
         }
+    }
+
+    /// Whether the seat's thread may still go to sleep in the poller, where it is
+    /// alone now: no token has come since it fell asleep.
+    pub(crate) fn is_in_poller(&self, seat: Seat) -> bool {
+        // Relaxed: the poller's lock orders this after every look by which another
+        // thread may have gathered the event of a wake; and a token written after
+        // this load has its event written after it, too.
+        self.sleeper(seat).is_some_and(|it| it.state.load(Relaxed) == POLLER)
     }
 
     /// Sleeps on the seat's own parker; may end early.

@@ -45,7 +45,7 @@ fn is_ready(registration: &Registration) -> Poll<bool> {
 fn turn(registry: &Registry, script: &Scripted) -> (usize, usize) {
     let (mut wakers, mut delivered) = (Wakers::new(), 0);
     let nap = crate::poller::Nap::No;
-    let turn = script.turn(nap, 8, &mut |token, ready| {
+    let turn = script.turn(nap, &|| true, 8, &mut |token, ready| {
         delivered += usize::from(registry.dispatch(token, ready, &mut wakers));
     });
     wakers.wake();

@@ -66,6 +66,7 @@ use super::{
     clock::{later, sooner},
     entry::{End, Node},
     heap::Heap,
+    mark::thread_mark,
 };
 use std::{
     fmt,
@@ -598,13 +599,4 @@ unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
     drop(queue);
     // Only now: the lock is part of it.
     drop(keep);
-}
-
-/// A number that tells this thread from the others that live. 0: the thread is
-/// being torn down.
-fn thread_mark() -> usize {
-    sync::thread_local! {
-        static MARK: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
-    }
-    MARK.try_with(|mark| std::ptr::from_ref(mark).addr()).unwrap_or(0)
 }

@@ -101,7 +101,7 @@ const ORIGIN: u64 = 1 << 63;
 /// The stack of returned nodes is empty.
 const EMPTY: u32 = u32::MAX;
 
-/// The seat has ended: nobody drains the stack any more.
+/// The seat has ended: the stack is not drained.
 const CLOSED: u32 = u32::MAX - 1;
 
 /// The timers of one seat.
@@ -301,7 +301,6 @@ impl Ledger {
 
     /// Fires some. Returns whether more may be due.
     fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
-        // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {

@@ -85,7 +85,7 @@ static TABLE: RawWakerVTable = RawWakerVTable::new(
         LIVE.set(LIVE.get() - 1);
         woken(data);
     },
-    |data| woken(data),
+    woken,
     |_| {
         LIVE.set(LIVE.get() - 1);
         act(VICE.get().on_drop);

@@ -1,7 +1,8 @@
 //! Events, notifications, conditions: who is told, and who else is if nobody was.
 
-use super::{Case, Count, Flag, Other, Subject};
+use super::{Case, Company, Count, Flag, Other, Subject};
 use std::{
+    cell::RefCell,
     future::{Future, pending},
     rc::Rc,
     sync::Arc,
@@ -13,20 +14,32 @@ pub(super) const ALL: &[Case] = &[
     Case { future: "sync::event::WaitOwned", make: || event(Event::wait_owned) },
     Case {
         future: "sync::notify::Notified",
-        make: || notify(Notify::notify_one, |notify| async move { notify.notified().await }),
+        make: || notify(Company::Other, Notify::notify_one, notified),
     },
     Case {
         future: "sync::notify::Notified",
-        make: || notify(Notify::notify_last, |notify| async move { notify.notified().await }),
+        make: || notify(Company::Other, Notify::notify_last, notified),
+    },
+    Case {
+        future: "sync::notify::Notified",
+        make: || notify(Company::None, Notify::notify_one, notified),
     },
     Case {
         future: "sync::notify::OwnedNotified",
-        make: || notify(Notify::notify_one, Notify::notified_owned),
+        make: || notify(Company::Other, Notify::notify_one, Notify::notified_owned),
+    },
+    Case {
+        future: "sync::notify::OwnedNotified",
+        make: || notify(Company::None, Notify::notify_one, Notify::notified_owned),
     },
     Case { future: "sync::condition::Lock", make: condition_lock },
     Case { future: "sync::condition::Wait", make: condition_wait },
     Case { future: "sync::condition::WaitWhile", make: condition_wait_while },
 ];
+
+async fn notified(notify: Arc<Notify>) {
+    notify.notified().await;
+}
 
 /// A step sets it.
 fn event<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Event>) -> F) -> Subject {
@@ -46,11 +59,22 @@ fn event<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Event>) -> F) -
 
 /// A step notifies one: the subject, the other, or whoever comes.
 fn notify<F: Future<Output = ()> + 'static>(
+    company: Company,
     tell: fn(&Notify),
-    make: impl FnOnce(Arc<Notify>) -> F,
+    make: fn(Arc<Notify>) -> F,
 ) -> Subject {
     let (notify, told, done) = (Arc::new(Notify::new()), Count::default(), Flag::default());
-    let other = Other::new(notify.clone().notified_owned());
+    let other_done = Flag::default();
+    let other = match company {
+        Company::None => Other::nobody(),
+        Company::Other => {
+            let (notified, done) = (notify.clone().notified_owned(), other_done.clone());
+            Other::new(async move {
+                notified.await;
+                done.set();
+            })
+        }
+    };
     let step = {
         let (notify, told, other) = (notify.clone(), told.clone(), other.clone());
         move || {
@@ -65,7 +89,8 @@ fn notify<F: Future<Output = ()> + 'static>(
         is_done.set();
     });
     let check = move || {
-        let others = usize::from(other.is_served());
+        other.is_served();
+        let others = usize::from(other_done.get());
         other.leave();
         let kept = usize::from(Other::new(notify.notified_owned()).is_served());
         let heard = usize::from(done.get()) + others + kept;
@@ -103,7 +128,7 @@ fn condition_lock() -> Subject {
     Subject { future, step: Rc::new(step), check: Box::new(check) }
 }
 
-/// A step rings once, if it gets the lock.
+/// A step rings once, if it gets the lock, and keeps it until the next.
 fn condition_wait() -> Subject {
     let condition = Arc::new(Condition::new(()));
     let (rings, done) = (Count::default(), Flag::default());
@@ -114,18 +139,32 @@ fn condition_wait() -> Subject {
     };
     let other_done = Flag::default();
     let other = Other::new(wait(condition.clone(), other_done.clone()));
+    let holder = Rc::new(RefCell::new(Other::nobody()));
     let step = {
         let (condition, rings, other) = (condition.clone(), rings.clone(), other.clone());
+        let holder = holder.clone();
         move || {
             other.is_served();
-            if let Ok(guard) = condition.try_lock() {
-                rings.add(1);
-                guard.notify_one();
+            let last = holder.replace(Other::nobody());
+            if !last.is_served() {
+                return last.leave();
+            }
+            let (condition, rings) = (condition.clone(), rings.clone());
+            let rings = Other::new(async move {
+                if let Ok(guard) = condition.try_lock() {
+                    rings.add(1);
+                    guard.notify_one();
+                    pending().await
+                }
+            });
+            if !rings.is_served() {
+                holder.replace(rings);
             }
         }
     };
     let future = Box::pin(wait(condition.clone(), done.clone()));
     let check = move || {
+        holder.take().leave();
         other.is_served();
         let heard = usize::from(done.get()) + usize::from(other_done.get());
         assert!(heard <= rings.get(), "a ring was heard twice");

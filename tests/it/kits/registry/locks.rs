@@ -1,48 +1,49 @@
 //! Semaphores, mutexes: what is given must come back, and go to who is next.
 
-use super::{Case, Count, Other, Subject};
+use super::{Case, Company, Count, Other, Subject};
 use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 use sync::{Mutex, Semaphore};
 
 pub(super) const ALL: &[Case] = &[
+    Case { future: "sync::semaphore::Acquire", make: || permits(Company::Other, acquire) },
+    Case { future: "sync::semaphore::Acquire", make: || permits(Company::None, acquire) },
     Case {
-        future: "sync::semaphore::Acquire",
-        make: || {
-            permits(|semaphore| async move {
-                let permits = semaphore.acquire_many(2).await.unwrap();
-                assert_eq!(permits.num_permits(), 2);
-            })
-        },
+        future: "sync::semaphore::AcquireOwned",
+        make: || permits(Company::Other, acquire_owned),
     },
     Case {
         future: "sync::semaphore::AcquireOwned",
-        make: || {
-            permits(|semaphore| {
-                let acquire = semaphore.acquire_many_owned(2);
-                async move { assert_eq!(acquire.await.unwrap().num_permits(), 2) }
-            })
-        },
+        make: || permits(Company::None, acquire_owned),
     },
-    Case {
-        future: "sync::mutex::Lock",
-        make: || mutex(|mutex| async move { *mutex.lock().await += 1 }),
-    },
-    Case {
-        future: "sync::mutex::LockOwned",
-        make: || {
-            mutex(|mutex| {
-                let lock = mutex.lock_owned();
-                async move { *lock.await += 1 }
-            })
-        },
-    },
+    Case { future: "sync::mutex::Lock", make: || mutex(Company::Other, lock) },
+    Case { future: "sync::mutex::Lock", make: || mutex(Company::None, lock) },
+    Case { future: "sync::mutex::LockOwned", make: || mutex(Company::Other, Mutex::lock_owned) },
+    Case { future: "sync::mutex::LockOwned", make: || mutex(Company::None, Mutex::lock_owned) },
 ];
 
-/// A step gives one permit; the subject wants two, the other one.
-fn permits<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Semaphore>) -> F) -> Subject {
+async fn acquire(semaphore: Arc<Semaphore>, count: u32) {
+    drop(semaphore.acquire_many(count).await.unwrap());
+}
+
+fn acquire_owned(semaphore: Arc<Semaphore>, count: u32) -> impl Future<Output = ()> {
+    let acquire = semaphore.acquire_many_owned(count);
+    async { drop(acquire.await.unwrap()) }
+}
+
+async fn lock(mutex: Arc<Mutex<()>>) {
+    drop(mutex.lock().await);
+}
+
+/// A step gives one permit, which is all that is wanted, but in company half of it.
+fn permits<F: Future<Output = ()> + 'static>(
+    company: Company,
+    make: fn(Arc<Semaphore>, u32) -> F,
+) -> Subject {
     let (semaphore, given) = (Arc::new(Semaphore::new(0)), Count::default());
-    let theirs = semaphore.clone();
-    let other = Other::new(async move { drop(theirs.acquire_owned().await) });
+    let (wanted, other) = match company {
+        Company::None => (1, Other::nobody()),
+        Company::Other => (2, Other::new(acquire(semaphore.clone(), 1))),
+    };
     let step = {
         let (semaphore, given, other) = (semaphore.clone(), given.clone(), other.clone());
         move || {
@@ -51,7 +52,7 @@ fn permits<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Semaphore>) -
             semaphore.add_permits(1).unwrap();
         }
     };
-    let future = Box::pin(make(semaphore.clone()));
+    let future = Box::pin(make(semaphore.clone(), wanted));
     let check = move || {
         assert!(other.is_served() || given.get() == 0, "the next in line is not served");
         other.leave();
@@ -63,11 +64,13 @@ fn permits<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Semaphore>) -
 }
 
 /// It is locked until the first step.
-fn mutex<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Mutex<u32>>) -> F) -> Subject {
-    let mutex = Arc::new(Mutex::new(0));
+fn mutex<F: Future + 'static>(company: Company, make: fn(Arc<Mutex<()>>) -> F) -> Subject {
+    let mutex = Arc::new(Mutex::new(()));
     let guard = Rc::new(RefCell::new(Some(mutex.clone().try_lock_owned().unwrap())));
-    let theirs = mutex.clone();
-    let other = Other::new(async move { *theirs.lock().await += 1 });
+    let other = match company {
+        Company::None => Other::nobody(),
+        Company::Other => Other::new(lock(mutex.clone())),
+    };
     let step = {
         let (guard, other) = (guard.clone(), other.clone());
         move || {
@@ -76,12 +79,13 @@ fn mutex<F: Future<Output = ()> + 'static>(make: impl FnOnce(Arc<Mutex<u32>>) ->
             drop(guard);
         }
     };
-    let future = Box::pin(make(mutex.clone()));
+    let locked = make(mutex.clone());
+    let future = Box::pin(async { drop(locked.await) });
     let check = move || {
         let guard = guard.take();
         drop(guard);
         assert!(other.is_served(), "the next in line is not served");
-        assert!(matches!(*mutex.try_lock().unwrap(), 1 | 2));
+        assert!(mutex.try_lock().is_ok(), "it stays locked");
     };
     Subject { future, step: Rc::new(step), check: Box::new(check) }
 }

@@ -78,9 +78,18 @@ impl Count {
     }
 }
 
+/// Whether somebody else waits for the same as the subject.
+#[derive(Clone, Copy)]
+enum Company {
+    /// It passes whenever there is something.
+    None,
+    /// It stands in line.
+    Other,
+}
+
 /// Somebody else who waits for the same: what the subject does not need, or gives
 /// up, must reach it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Other(Rc<RefCell<Option<Waiting>>>);
 
 type Waiting = Pin<Box<dyn Future<Output = ()>>>;
@@ -88,6 +97,11 @@ type Waiting = Pin<Box<dyn Future<Output = ()>>>;
 impl Other {
     fn new(future: impl Future<Output = ()> + 'static) -> Self {
         Self(Rc::new(RefCell::new(Some(Box::pin(future)))))
+    }
+
+    /// Nobody waits.
+    fn nobody() -> Self {
+        Self(Rc::default())
     }
 
     /// Whether it has come to its end, after a poll with a waker that does nothing.

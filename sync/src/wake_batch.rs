@@ -154,6 +154,17 @@ fn go_on_with(payload: Payload) {
 }
 
 /// Drops what somebody panicked with; its destructor may panic as well.
+/// Drops a waker that is not needed any more, by a caller with something in its
+/// hand that an unwind would lose: a panic of the destructor ends here.
+pub(crate) fn drop_unneeded(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        shim::assert_unlocked("the drop of a waker");
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
+            discard(payload);
+        }
+    }
+}
+
 #[cold]
 fn discard(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

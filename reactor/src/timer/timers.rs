@@ -88,8 +88,8 @@ pub(crate) use super::entry::Status;
 /// Nodes that are allocated together: 2 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
-/// Timers fired in one holding of the lock, so that a million of them do not
-/// keep the seat's own thread out for long.
+/// Timers fired in one holding of the lock: a million do not
+/// keep the seat's own thread out.
 const BATCH: usize = 256;
 
 /// The deadline that never comes: about 292 years after the seat's beginning.

@@ -173,6 +173,50 @@ fn edge_c2() {
     assert_eq!(seen, [(1, 0, 9, 1)].into());
 }
 
+/// C2 for a poller that is no thread of the runtime's own: a caller of `block_on`.
+#[test]
+fn edge_c2_of_a_caller() {
+    let seen = outcomes(|| {
+        let runtime = Runtime::new(1);
+        let (caller, closer) = (runtime.clone(), runtime);
+        let caller = thread::spawn(move || caller.work(0));
+        let closer = thread::spawn(move || {
+            closer.begin();
+            let (desks, pollers) = closer.closing.wait(Duration::MAX);
+            (desks, pollers, closer.futures[0].read())
+        });
+        (caller.join().unwrap(), closer.join().unwrap())
+    });
+    assert_eq!(seen, [(0, (1, 0, 9)), (1, (1, 0, 9))].into());
+}
+
+/// The end comes once, however often it is begun, and whoever leaves after it.
+#[test]
+fn the_end_comes_once() {
+    let seen = outcomes(|| {
+        let runtime = Runtime::new(1);
+        let desk = runtime.sit(0).unwrap();
+        let waiting = inbox();
+        assert!(matches!(runtime.closing.sit(0, &waiting), Sit::Wait));
+        let mut actors: Vec<_> = (0..2)
+            .map(|_| {
+                let closer = runtime.clone();
+                thread::spawn(move || closer.begin())
+            })
+            .collect();
+        let (leaver, quitter) = (runtime.clone(), runtime.clone());
+        actors.push(thread::spawn(move || {
+            let duty = leaver.closing.stand(desk);
+            leaver.obey(duty);
+            let duty = quitter.closing.forget(&waiting);
+            quitter.obey(duty);
+        }));
+        actors.into_iter().for_each(|it| it.join().unwrap());
+        runtime.finishes.load(Relaxed)
+    });
+    assert_eq!(seen, [1].into());
+}
+
 /// Two threads take turns at one desk: who waits is woken by who leaves, also by
 /// one that gives up. A thread that nobody wakes ends the model as a deadlock.
 #[test]

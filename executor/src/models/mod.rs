@@ -15,6 +15,7 @@ mod memory;
 mod queue;
 mod record;
 mod task_cell;
+mod task_closure;
 mod task_state;
 
 use std::{

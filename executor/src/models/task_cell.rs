@@ -34,15 +34,15 @@ use sync::shim::{
 
 /// Whether a waker knows that it is on a thread which keeps the scheduler.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     /// It is: it gives its reference up with the wake.
     Local,
     /// It is not: its reference keeps the scheduler during the wake.
     Foreign,
 }
 
-struct Scheduler {
-    home: Home,
+pub(super) struct Scheduler {
+    pub(super) home: Home,
     queue: Lock<Queue>,
     kind: Kind,
     /// Read by every use, written at the end.
@@ -59,12 +59,12 @@ struct Queue {
 /// What happened, each to be counted once. Atomics, but relaxed: they order
 /// nothing.
 #[derive(Default)]
-struct Ledger {
-    polls: AtomicU32,
-    future_drops: AtomicU32,
-    output_drops: AtomicU32,
-    joiner_wakes: AtomicU32,
-    ends: AtomicU32,
+pub(super) struct Ledger {
+    pub(super) polls: AtomicU32,
+    pub(super) future_drops: AtomicU32,
+    pub(super) output_drops: AtomicU32,
+    pub(super) joiner_wakes: AtomicU32,
+    pub(super) ends: AtomicU32,
 }
 
 impl Drop for Scheduler {
@@ -75,7 +75,7 @@ impl Drop for Scheduler {
 }
 
 impl Scheduler {
-    fn new(kind: Kind, ledger: &Arc<Ledger>) -> Arc<Self> {
+    pub(super) fn new(kind: Kind, ledger: &Arc<Ledger>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let home = Home::new(this.as_ptr().cast(), 0, 1);
             let queue = Lock::new(Queue::default());
@@ -105,13 +105,13 @@ impl Scheduler {
     }
 }
 
-struct Listed(NonNull<Home>);
+pub(super) struct Listed<const CLAIMED: bool>(pub(super) NonNull<Home>);
 
-// SAFETY: 1: `world` passes the record's home. 2: the list gives it out once.
-unsafe impl Schedule for Listed {
+// SAFETY: 1: models pass the record's home. 2: the list gives it out once.
+unsafe impl<const CLAIMED: bool> Schedule for Listed<CLAIMED> {
     type Route = NonNull<Home>;
 
-    const CLAIMED: bool = false;
+    const CLAIMED: bool = CLAIMED;
 
     fn home(&self) -> NonNull<Home> {
         self.0
@@ -145,12 +145,12 @@ unsafe impl Schedule for Listed {
 }
 
 /// Waits until `ready`; leaves its waker where others find it.
-struct Waits {
-    ready: Arc<AtomicBool>,
-    waker: Arc<Lock<Option<Waker>>>,
+pub(super) struct Waits {
+    pub(super) ready: Arc<AtomicBool>,
+    pub(super) waker: Arc<Lock<Option<Waker>>>,
     /// Written by every poll and by the drop.
-    memory: Memory,
-    ledger: Arc<Ledger>,
+    pub(super) memory: Memory,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Future for Waits {
@@ -178,7 +178,7 @@ impl Drop for Waits {
 }
 
 /// What the task gives: its drop is counted, and its memory is the future's.
-struct Output(Memory, Arc<Ledger>);
+pub(super) struct Output(Memory, Arc<Ledger>);
 
 impl Drop for Output {
     fn drop(&mut self) {
@@ -188,7 +188,7 @@ impl Drop for Output {
 }
 
 /// The waker of who joins.
-struct JoinerWaker(Arc<Ledger>);
+pub(super) struct JoinerWaker(pub(super) Arc<Ledger>);
 
 impl Wake for JoinerWaker {
     fn wake(self: Arc<Self>) {
@@ -225,11 +225,12 @@ impl World {
             memory: Memory::new(),
             ledger: ledger.clone(),
         };
-        let record = tenant.take(cell::layout::<Waits, Listed>());
+        let record = tenant.take(cell::layout::<Waits, Listed<false>>());
         let spawned_at = Location::caller();
         let birth = Birth { id: Id::new(1), nature: Nature::Stealable, name: 0, spawned_at };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
-        let (task, joiner) = unsafe { cell::create(future, Listed(home), record, birth, 0) };
+        let (task, joiner) =
+            unsafe { cell::create(future, Listed::<false>(home), record, birth, 0) };
         task.run();
         let waker = waker.lock().take();
         let reference = Some(joiner.reference());

@@ -2,11 +2,7 @@
 
 use crate::stage::{Door, Opens, Witness, flavors, limited, multi, single};
 use bowerbird::{
-    runtime::Builder,
-    spawn, spawn_blocking, spawn_local,
-    sync::Event,
-    task::AbortHandle,
-    yield_now,
+    runtime::Builder, spawn, spawn_blocking, spawn_local, sync::Event, task::AbortHandle, yield_now,
 };
 use std::{
     future::pending,

@@ -52,7 +52,8 @@ fn table() -> String {
 
 #[track_caller]
 fn assert_table(place: &str, table: &str, expected: &[&str; DEEDS.len()]) {
-    let expected: String = DEEDS.iter().zip(expected).map(|(it, out)| format!("{}: {out}\n", it.0)).collect();
+    let expected: String =
+        DEEDS.iter().zip(expected).map(|(it, out)| format!("{}: {out}\n", it.0)).collect();
     assert_eq!(table, expected, "{place}");
 }
 

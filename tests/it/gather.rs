@@ -115,7 +115,8 @@ fn a_spawned_childs_panic_is_an_output_like_others() {
                 };
                 gather([child(1), child(2), child(3), child(4)]).await
             });
-            let texts: Vec<_> = outputs.into_iter().map(|it| it.map_err(|e| e.is_panic())).collect();
+            let texts: Vec<_> =
+                outputs.into_iter().map(|it| it.map_err(|e| e.is_panic())).collect();
             let Ok(texts) = <[_; 4]>::try_from(texts) else { panic!("four outputs") };
             assert!(matches!(texts, [Ok(1), Ok(2), Err(true), Ok(4)]), "{texts:?}");
         }

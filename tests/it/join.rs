@@ -182,9 +182,9 @@ fn all_tasks_can_be_listed_with_what_they_wait_for() {
             }
             let local = tasks.iter().find(|it| it.is_pinned() && it.name.is_none()).unwrap();
             assert!(!local.is_blocking() && !patient.is_pinned());
-            let joins = tasks.iter().filter(|it| {
-                it.waits_for.is_some_and(|site| site.kind == WaitKind::Join)
-            });
+            let joins = tasks
+                .iter()
+                .filter(|it| it.waits_for.is_some_and(|site| site.kind == WaitKind::Join));
             assert_eq!(joins.count(), 1);
             assert!(patient.to_string().contains("`patient`, spawned at tests"), "{patient}");
         }
@@ -246,10 +246,9 @@ fn a_closure_on_the_pool_is_listed_too() {
 #[test]
 fn polls_are_counted() {
     limited(|| {
-        for builder in [
-            Builder::new_current_thread(),
-            Builder::new_multi_thread().worker_threads(1),
-        ] {
+        for builder in
+            [Builder::new_current_thread(), Builder::new_multi_thread().worker_threads(1)]
+        {
             let runtime = builder.build().unwrap();
             let polls = |runtime: &bowerbird::runtime::Runtime| {
                 runtime.handle().metrics().workers.iter().map(|it| it.polls).sum::<u64>()

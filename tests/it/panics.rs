@@ -1,6 +1,8 @@
 //! A panic ends its task and nothing else, and somebody hears of it.
 
-use crate::stage::{Count, Reports, Witness, assert_serves, flavors, limited, lock, multi, panic_of};
+use crate::stage::{
+    Count, Reports, Witness, assert_serves, flavors, limited, lock, multi, panic_of,
+};
 use bowerbird::{
     runtime::{Builder, Runtime},
     spawn, spawn_blocking, spawn_local,
@@ -90,7 +92,10 @@ fn of_a_detached_task_it_is_reported() {
         });
         let texts = reports.texts();
         assert_eq!(texts.len(), 1, "{texts:?}");
-        assert!(texts[0].contains("`stray`") && texts[0].contains("panicked: unheard"), "{texts:?}");
+        assert!(
+            texts[0].contains("`stray`") && texts[0].contains("panicked: unheard"),
+            "{texts:?}"
+        );
         assert!(texts[0].ends_with("and nobody awaits it"), "{texts:?}");
     });
 }
@@ -369,10 +374,8 @@ fn in_the_destructor_of_a_payload() {
         for builder in flavors() {
             let log = Arc::new(Mutex::new(vec![]));
             let theirs = log.clone();
-            let runtime = builder
-                .on_unhandled(move |it| lock(&theirs).push(it.to_string()))
-                .build()
-                .unwrap();
+            let runtime =
+                builder.on_unhandled(move |it| lock(&theirs).push(it.to_string())).build().unwrap();
             drop(runtime.spawn(async { panic_any(Bomb("the payload's end")) }));
             runtime.block_on(async {
                 while lock(&log).is_empty() {

@@ -424,8 +424,7 @@ enum Way {
     OtherRuntime,
 }
 
-const WAYS: [Way; 5] =
-    [Way::BlockOn, Way::InPlace, Way::Blocking, Way::Entered, Way::OtherRuntime];
+const WAYS: [Way; 5] = [Way::BlockOn, Way::InPlace, Way::Blocking, Way::Entered, Way::OtherRuntime];
 
 /// Goes along `ways`, and at the end waits for a task.
 fn go(home: &Handle, ways: &[Way]) -> u32 {

@@ -375,7 +375,7 @@ impl Builder {
         executor.run_with(driver, |handle| connect(reactor, handle), main)
     }
 
-    fn parts(self) -> Result<(executor::Builder, Arc<dyn Driver>, Option<Reactor>), Error> {
+    fn parts(self) -> Result<Parts, Error> {
         let executor = crate::report::default_hook(self.executor);
         if let Some(driver) = self.driver {
             return Ok((executor, driver, None));
@@ -391,6 +391,9 @@ impl Builder {
         Ok((executor, Arc::new(reactor.clone()), Some(reactor)))
     }
 }
+
+/// What a runtime is built of; no reactor if the driver is the user's.
+type Parts = (executor::Builder, Arc<dyn Driver>, Option<Reactor>);
 
 /// Lets the reactor resolve names on the executor's blocking pool.
 fn connect(reactor: Option<Reactor>, handle: &Handle) {

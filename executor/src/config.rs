@@ -1,13 +1,16 @@
 //! Each knob of an executor, its default, and the reason for the default.
 
-use crate::unhandled::{self, Unhandled};
+use crate::{
+    contain::{caught, drop_contained},
+    unhandled::Unhandled,
+};
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+    io::{self, Write},
     sync::Arc,
     time::Duration,
 };
-use sync::{coop, shim};
+use sync::coop;
 
 /// Workers at most: seats are counted in 32 bits, and nobody has more cores.
 pub(crate) const WORKERS_MAX: usize = 1 << 12;
@@ -39,6 +42,9 @@ pub enum Flavor {
 /// A callback without arguments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
+/// A callback that hears of unhandled errors.
+type UnhandledHook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
+
 /// What users may watch.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -46,24 +52,24 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Hook>,
     pub(crate) thread_park: Option<Hook>,
     pub(crate) thread_unpark: Option<Hook>,
-    pub(crate) unhandled: Option<Arc<dyn Fn(&Unhandled) + Send + Sync>>,
+    pub(crate) unhandled: Option<UnhandledHook>,
 }
 
 impl Hooks {
     /// Tells who wants to hear of unhandled errors, or stderr. A hook that panics
-    /// is contained.
-    pub(crate) fn report(&self, what: &Unhandled) {
-        shim::assert_unlocked("the hook for unhandled errors");
-        match &self.unhandled {
-            Some(hook) => {
-                let told = catch_unwind(AssertUnwindSafe(|| hook(what)));
-                if let Err(payload) = told {
-                    unhandled::discard(payload);
-                    eprintln!("bowerbird: the on_unhandled hook panicked on: {what}");
-                }
+    /// is contained, and so is a panic's payload that does when it is dropped here.
+    pub(crate) fn report(&self, what: Unhandled) {
+        // A stderr that is closed is no reason to panic.
+        let tell = |text: &str| drop(writeln!(io::stderr(), "bowerbird: {text}{what}"));
+        match self.unhandled.as_ref().map(|hook| caught(|| hook(&what))) {
+            None => tell(""),
+            Some(Ok(())) => {}
+            Some(Err(payload)) => {
+                tell("the on_unhandled hook panicked on: ");
+                drop_contained(payload);
             }
-            None => eprintln!("bowerbird: {what}"),
         }
+        drop_contained(what);
     }
 }
 

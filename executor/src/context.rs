@@ -2,6 +2,18 @@
 //!
 //! One thread-local pointer to a [`Context`] on the stack of the function that
 //! entered. Contexts nest, also those of different runtimes; the innermost counts.
+//! Each points to the one around it, and this chain, from the thread-local on, is
+//! all that is ever followed: every context in it is alive.
+//!
+//! ```text
+//!     thread-local ─▶ a guard's ─▶ a presence's ─▶ … ─▶ null
+//! ```
+//!
+//! Presences nest like the functions that enter them, and leaving one also cuts off
+//! whatever guards were made inside and kept. Guards of users come and go in any
+//! order: one in the middle of the chain is taken out of it, and one that was cut
+//! off is in nobody's way.
+//!
 //! This module lies below the scheduler and knows it by its address only: that
 //! is what keeps scheduler and context from needing each other.
 //!
@@ -44,10 +56,8 @@ pub(crate) struct Context {
     pub(crate) has_lent: Cell<bool>,
     /// Where the thread sleeps, and which seat of the driver it is attached to.
     pub(crate) place: Cell<Place>,
-    /// The context around this one.
+    /// The context around this one. Followed only while this one is in the chain.
     before: Cell<*const Self>,
-    /// Left, out of order: to be skipped.
-    is_left: Cell<bool>,
 }
 
 impl Context {
@@ -63,7 +73,6 @@ impl Context {
             has_lent: Cell::new(false),
             place: Cell::new(Place::Parker),
             before: Cell::new(ptr::null()),
-            is_left: Cell::new(false),
         }
     }
 
@@ -119,6 +128,7 @@ sync::thread_local! {
 /// 1. The guard is dropped before `context` ends or moves.
 /// 2. Guards of one thread are dropped in the reverse order of their making,
 ///    except for those of [`enter_shared`].
+/// 3. The thread is not in `context` already.
 pub(crate) unsafe fn enter(context: &Context) -> Entered {
     push(context);
     Entered { context, not_send: PhantomData }
@@ -129,15 +139,19 @@ fn push(context: &Context) {
     context.before.set(before);
 }
 
-/// Goes back to the context around `context`, past those that were left already.
-fn pop(context: &Context) {
-    let mut before = context.before.get();
-    // SAFETY: a context which another one points to is alive: it is on the stack
-    // further out, or was left out of order and is not freed.
-    while let Some(it) = unsafe { before.as_ref() }.filter(|it| it.is_left.get()) {
-        before = it.before.get();
-    }
-    let _ = CURRENT.try_with(|current| current.set(before));
+/// The chain of this thread's contexts, from the innermost outwards.
+fn chain<'a>() -> impl Iterator<Item = &'a Context> {
+    let innermost = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: what is in the chain is alive: a guard's context leaves it before it
+    // is freed, in `EnteredShared::drop`, and that of a presence by obligation 1 of
+    // `enter`. The callers let no reference outlive their look.
+    let follow = |it: *const Context| unsafe { it.as_ref() };
+    std::iter::successors(follow(innermost), move |it| follow(it.before.get()))
+}
+
+/// Whether this thread is, somewhere in its chain, in a context like that.
+pub(crate) fn any(is_like_that: impl FnMut(&Context) -> bool) -> bool {
+    chain().any(is_like_that)
 }
 
 /// A thread in a context.
@@ -150,74 +164,53 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         // SAFETY: alive, by obligation 1 of `enter`.
-        pop(unsafe { &*self.context });
+        let before = unsafe { &*self.context }.before.get();
+        // Guards that were made inside and are still there are cut off.
+        let _ = CURRENT.try_with(|current| current.set(before));
     }
 }
 
 /// This thread is in `context` until the guard is dropped, in whatever order.
 pub(crate) fn enter_shared(context: Rc<Context>) -> EnteredShared {
     push(&context);
-    EnteredShared { context: Some(context), not_send: PhantomData }
+    EnteredShared { context }
 }
 
-/// A thread in a context that the guard owns.
+/// A thread in a context that the guard owns: an `Rc`, which stays where it is when
+/// the guard moves, and keeps the guard on its thread.
 #[derive(Debug)]
 pub(crate) struct EnteredShared {
-    context: Option<Rc<Context>>,
-    not_send: PhantomData<*const ()>,
+    context: Rc<Context>,
 }
 
 impl Drop for EnteredShared {
     fn drop(&mut self) {
-        let Some(context) = self.context.take() else { return };
-        let is_innermost = CURRENT.try_with(|it| ptr::eq(it.get(), Rc::as_ptr(&context)));
-        match is_innermost {
-            Ok(true) => pop(&context),
-            // Another context was entered since and points to this one: it must
-            // stay where it is. A leak, as the price of an order nobody wants.
-            Ok(false) => {
-                context.is_left.set(true);
-                std::mem::forget(context);
-            }
-            Err(_) => {}
-        }
+        let this = Rc::as_ptr(&self.context);
+        let before = self.context.before.get();
+        let _ = CURRENT.try_with(|current| match ptr::eq(current.get(), this) {
+            true => current.set(before),
+            // Somebody in the chain points to it, or it was cut off.
+            false => chain()
+                .filter(|it| ptr::eq(it.before.get(), this))
+                .take(1)
+                .for_each(|it| it.before.set(before)),
+        });
     }
 }
 
 /// Makes `context` the innermost one again: user code may have kept the guard of
 /// another one beyond its poll. Returns whether it had.
 #[inline]
+#[must_use]
 pub(crate) fn restore(context: &Context) -> bool {
     let replaced = CURRENT.try_with(|current| !ptr::eq(current.replace(context), context));
     replaced.unwrap_or(false)
 }
 
-/// The context around `inner`, if any.
-pub(crate) fn around(inner: &Context) -> Option<&Context> {
-    let mut next = inner.before.get();
-    loop {
-        // SAFETY: alive, as in `pop`: all are, to which one of the thread's
-        // contexts points.
-        let it = unsafe { next.as_ref() }?;
-        if !it.is_left.get() {
-            return Some(it);
-        }
-        next = it.before.get();
-    }
-}
-
-/// Whether any context of this thread `fits`, however deep inside others.
-pub(crate) fn any(mut fits: impl FnMut(&Context) -> bool) -> bool {
-    with(|innermost| {
-        let mut next = innermost;
-        while let Some(cx) = next {
-            if fits(cx) {
-                return true;
-            }
-            next = around(cx);
-        }
-        false
-    })
+/// Calls `look` with the innermost context in which this thread runs tasks, past
+/// guards that a task holds.
+pub(crate) fn with_presence<T>(look: impl FnOnce(Option<&Context>) -> T) -> T {
+    look(chain().find(|cx| cx.inbox.is_some()))
 }
 
 /// Calls `look` with the innermost context of this thread.

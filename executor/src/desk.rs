@@ -34,6 +34,8 @@ pub(crate) struct Desk {
     /// Whether pinned tasks are looked at before the queue, the next time.
     pub(crate) is_pinned_first: Cell<bool>,
     pub(crate) is_searching: Cell<bool>,
+    /// Whether the last look before sleep found something.
+    pub(crate) saw_work: Cell<bool>,
     pub(crate) is_asleep: Cell<bool>,
 }
 
@@ -49,6 +51,7 @@ impl Desk {
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
+            saw_work: Cell::new(false),
             is_asleep: Cell::new(false),
         }
     }

@@ -3,11 +3,12 @@
 use crate::{
     config::Flavor,
     context::{self, Context, EnteredShared},
+    make::Options,
     metrics::Metrics,
-    scheduler::{Options, Scheduler},
+    scheduler::Scheduler,
     shutdown::{Shutdown, ShutdownReport},
     spawn,
-    task::{info::TaskInfo, join::JoinHandle},
+    task::{error::JoinError, info::TaskInfo, join::JoinHandle},
     thread::{self, Member, Presence, Wish},
     unhandled::Unhandled,
 };
@@ -79,7 +80,7 @@ impl Executor {
         let options = Options::here();
         let scheduler = &self.handle.scheduler;
         let presence = Presence::enter(scheduler, Wish::Own(0));
-        run_main(&presence, scheduler, main, options)
+        output_of(run_main(&presence, scheduler, main, options))
     }
 
     /// Ends the executor: cancels all tasks, waits as long as told, and reports.
@@ -96,7 +97,7 @@ impl Drop for Executor {
         }
         let report = self.handle.shut_down(Shutdown::default());
         if !report.is_clean() {
-            self.handle.scheduler.config.hooks.report(&Unhandled::Shutdown(report));
+            self.handle.scheduler.config.hooks.report(Unhandled::Shutdown(report));
         }
     }
 }
@@ -169,10 +170,13 @@ impl LocalExecutor {
         let options = Options::here();
         let scheduler = &self.home.scheduler;
         refuse_nested(scheduler);
-        let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
-        let output = run_main(&presence, scheduler, future, options);
-        presence.keep_pinned();
-        output
+        spawn::block_in_place(|| {
+            let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
+            let result = run_main(&presence, scheduler, future, options);
+            presence.keep_pinned();
+            drop(presence);
+            output_of(result)
+        })
     }
 
     /// Ends the executor; see [`Executor::shutdown`].
@@ -183,13 +187,13 @@ impl LocalExecutor {
     }
 }
 
-/// Runs the main future of a thread that has come, and gives its output.
+/// Runs the main future of a thread that has come, to its end.
 fn run_main<F: Future>(
     presence: &Presence,
     scheduler: &Scheduler,
     main: F,
     options: Options,
-) -> F::Output {
+) -> Result<F::Output, JoinError> {
     // SAFETY: 1: the presence is borrowed by our caller, which drops it before
     // anything that `main` borrows can end, and drops its pinned tasks with it,
     // unless the main task is over.
@@ -199,15 +203,23 @@ fn run_main<F: Future>(
     };
     presence.queue(task);
     presence.drive(|| handle.is_finished());
-    match handle.take_finished() {
-        Ok(output) => output,
-        Err(error) => resume_unwind(error.into_panic()),
-    }
+    handle.take_finished()
 }
 
-/// A task of a current-thread runtime would wait for its own thread.
+/// The main future's output, or its panic.
+fn output_of<T>(result: Result<T, JoinError>) -> T {
+    result.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+}
+
+/// Whether this thread takes part in that runtime, however deep inside.
+fn takes_part(scheduler: &Scheduler) -> bool {
+    context::any(|cx| cx.is_of(scheduler.address()) && cx.inbox.is_some())
+}
+
+/// A thread of a current-thread runtime would wait for itself: in a task, in the
+/// destructor of one, in a hook. Nor can a local executor's thread come twice.
 fn refuse_nested(scheduler: &Scheduler) {
-    let is_inside = context::any(|cx| cx.is_of(scheduler.address()) && cx.is_polling.get());
+    let is_inside = takes_part(scheduler);
     assert!(
         !(is_inside && scheduler.config.flavor == Flavor::CurrentThread),
         "block_on was called inside a task of the same current-thread runtime, which would wait \
@@ -263,10 +275,17 @@ impl Handle {
     /// code that spawns, or uses the driver's types, on a thread of its own.
     #[must_use = "the runtime is entered until the guard is dropped"]
     pub fn enter(&self) -> EnterGuard {
+        let is_inside = context::with(|cx| {
+            cx.is_some_and(|cx| cx.is_of(self.scheduler.address()) && cx.inbox.is_some())
+        });
+        if is_inside {
+            // A task of this runtime: it loses neither its desk nor its local tasks.
+            return EnterGuard { entered: None };
+        }
         let context = Rc::new(Context::new(self.scheduler.clone(), None));
         let entered = context::enter_shared(context);
         self.scheduler.driver.attach(Seat::SHARED);
-        EnterGuard { _entered: entered, driver: self.scheduler.driver.clone() }
+        EnterGuard { entered: Some((entered, self.scheduler.driver.clone())) }
     }
 
     /// Starts a task on this runtime. As [`spawn`](crate::spawn).
@@ -320,7 +339,7 @@ impl Handle {
                 Flavor::MultiThread => Wish::None,
             };
             let presence = Presence::enter(scheduler, wish);
-            run_main(&presence, scheduler, future, options)
+            output_of(run_main(&presence, scheduler, future, options))
         })
     }
 
@@ -363,7 +382,7 @@ impl Handle {
 
     fn shut_down(&self, shutdown: Shutdown) -> ShutdownReport {
         let scheduler = &self.scheduler;
-        let is_own = context::any(|cx| cx.is_of(scheduler.address()) && cx.inbox.is_some());
+        let is_own = takes_part(scheduler);
         {
             // Destructors may ask for their runtime.
             let _entered = self.enter();
@@ -399,13 +418,15 @@ impl WeakHandle {
 
 /// A thread that [entered](Handle::enter) a runtime.
 pub struct EnterGuard {
-    _entered: EnteredShared,
-    driver: Arc<dyn Driver>,
+    /// `None`: the thread was in it already.
+    entered: Option<(EnteredShared, Arc<dyn Driver>)>,
 }
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
-        self.driver.detach(Seat::SHARED);
+        if let Some((_, driver)) = &self.entered {
+            driver.detach(Seat::SHARED);
+        }
     }
 }
 

@@ -21,12 +21,16 @@
 //!
 //! # One searcher
 //!
-//! At most one worker searches at a time: one that was woken for work, or one that
-//! ran out of it. While there is a searcher nobody else is woken, so a pusher may
+//! One worker searches at a time: one that was woken for work, or one that ran out
+//! of it. While there is a searcher nobody else is woken, so a pusher may
 //! rely on the searcher and go. Therefore a searcher that found something stops
 //! searching, fences, looks whether there is more and if so wakes the next one,
 //! before it starts to run (D2); and a searcher that found nothing stops searching
 //! *before* its last look, by the same write that counts it asleep (D1).
+//!
+//! A worker whose last look before sleep finds something joins the search, even if
+//! there is a searcher: that one may still be on its way from its bed, and a worker
+//! that may neither take what it sees nor sleep would spin until it is there.
 //!
 //! # The word
 //!
@@ -128,25 +132,19 @@ impl Idle {
     }
 
     fn wake_one(&self) -> Option<usize> {
-        if !self.wants_a_wake() {
+        // Relaxed: ordered by the fence of D1 where that matters.
+        if !wants_a_wake(self.word.load(Relaxed)) {
             return None;
         }
         let mut beds = self.beds.lock();
-        if !self.wants_a_wake() {
-            return None;
-        }
-        let worker = beds.sleepers.pop()?;
+        // Sleepers come and go under the lock, but a worker that starts to search
+        // does not ask for it: only the exchange tells who of us two is the one.
+        // Relaxed, both: under the lock; what crosses does so by D1.
+        let change = |word| wants_a_wake(word).then(|| word + SEARCHING - ASLEEP);
+        self.word.fetch_update(Relaxed, Relaxed, change).ok()?;
+        let worker = beds.sleepers.pop().expect("the word counts the list");
         beds.awake[worker] = Awake::Searching;
-        // Relaxed: under the lock; what crosses does so by D1.
-        self.word.fetch_add(SEARCHING.wrapping_sub(ASLEEP), Relaxed);
         Some(worker)
-    }
-
-    /// Somebody sleeps and nobody searches.
-    fn wants_a_wake(&self) -> bool {
-        // Relaxed: ordered by the fence of D1 where that matters.
-        let word = self.word.load(Relaxed);
-        word >= ASLEEP && word % ASLEEP == 0
     }
 
     /// A worker that ran out of work asks to search. `false`: another one does.
@@ -154,8 +152,14 @@ impl Idle {
     pub(crate) fn start_search(&self) -> bool {
         // Relaxed, both: a right that is given and taken by one word alone.
         let word = self.word.load(Relaxed);
-        word % ASLEEP == 0
+        word.is_multiple_of(ASLEEP)
             && self.word.compare_exchange(word, word + SEARCHING, Relaxed, Relaxed).is_ok()
+    }
+
+    /// A worker that saw work searches, whoever else does.
+    pub(crate) fn join_search(&self) {
+        // Relaxed: as in `start_search`.
+        self.word.fetch_add(SEARCHING, Relaxed);
     }
 
     /// A searcher found something. The caller must look for more work, and wake
@@ -163,7 +167,7 @@ impl Idle {
     pub(crate) fn stop_search(&self) {
         // Relaxed: as in `start_search`; what crosses does so by D2.
         let before = self.word.fetch_sub(SEARCHING, Relaxed);
-        debug_assert!(before % ASLEEP > 0, "nobody searched");
+        debug_assert!(!before.is_multiple_of(ASLEEP), "nobody searched");
         fence(SeqCst);
     }
 
@@ -219,6 +223,11 @@ impl Idle {
         // Relaxed: a statistic.
         (self.word.load(Relaxed) / ASLEEP) as usize
     }
+}
+
+/// Somebody sleeps and nobody searches.
+fn wants_a_wake(word: u64) -> bool {
+    word >= ASLEEP && word.is_multiple_of(ASLEEP)
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -118,6 +118,11 @@ impl Inbox {
         letters.is_asleep
     }
 
+    /// Whether the thread sleeps, or is about to, and nobody has woken it yet.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.letters.lock().is_asleep
+    }
+
     /// The thread got up. `false`: somebody who woke it has said so already.
     pub(crate) fn wake_up(&self) -> bool {
         std::mem::take(&mut self.letters.lock().is_asleep)

@@ -20,15 +20,17 @@
 //! # Map
 //!
 //! ```text
-//!   builder ─▶ executor ─▶ thread ─▶ worker ─▶ scheduler ─▶ closing, context ─▶ desk ─▶ queue ─▶ task
-//!              spawn    ─▶ thread                  │             inbox ─▶ task
-//!                                                  ├─▶ blocking, idle, metrics, unhandled, config
+//!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
+//!                            └───▶ thread ─▶ worker ─▶ scheduler
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!             └▶ blocking, queue, idle, metrics, unhandled, config
 //! ```
 
 mod blocking;
 mod builder;
 mod closing;
 mod config;
+mod contain;
 #[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
 mod context;
 mod deque;
@@ -38,6 +40,10 @@ mod executor;
 mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
+#[expect(unsafe_code, reason = "follows a home to its scheduler")]
+mod kinds;
+#[expect(unsafe_code, reason = "makes cells in memory that it took")]
+mod make;
 mod metrics;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
@@ -47,13 +53,14 @@ mod queue;
 mod rng;
 #[cfg(all(test, shuttle))]
 mod scenarios;
-#[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
+#[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
 mod shutdown;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod smoke;
 mod spawn;
 mod task;
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod tests;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
 mod thread;
 mod unhandled;

@@ -96,4 +96,12 @@ pub struct Metrics {
     pub blocking_idle: usize,
     /// Blocking jobs that no thread has started.
     pub blocking_queued: usize,
+    /// Blocking jobs that run.
+    pub blocking_running: usize,
+    /// The most threads the blocking pool has had.
+    pub blocking_threads_peak: usize,
+    /// Threads it has started since the runtime began.
+    pub blocking_threads_started: u64,
+    /// Threads that the system refused it.
+    pub blocking_starts_failed: u64,
 }

@@ -3,11 +3,12 @@
 use crate::{
     context::{self, Context},
     inbox::Inbox,
-    scheduler::{Options, Scheduler},
+    make::Options,
+    scheduler::Scheduler,
     task::{
+        holders::{self, Reference},
         info::TaskInfo,
         join::JoinHandle,
-        raw::{self, Reference},
     },
     thread,
 };
@@ -130,16 +131,13 @@ where
     F::Output: 'static,
 {
     let (scheduler, inbox) = current("spawn_local");
-    match inbox {
-        Some(inbox) => scheduler.spawn_local(&inbox, future, options),
-        // Destructors that run at the end do so on any thread, and must not behave
-        // differently on each.
-        None if scheduler.closing.has_begun() => JoinHandle::refused(options.location),
-        None => panic!(
+    let inbox = inbox.unwrap_or_else(|| {
+        panic!(
             "spawn_local was called on a thread that runs no tasks of its own: call it inside \
              `run`, `block_on` or a task"
-        ),
-    }
+        )
+    });
+    scheduler.spawn_local(&inbox, future, options)
 }
 
 /// Runs a closure that blocks on a thread made for that.
@@ -197,7 +195,11 @@ where
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 pub fn block_in_place<T>(closure: impl FnOnce() -> T) -> T {
-    thread::block_in_place(closure)
+    let scheduler = context::with_presence(|cx| Some(scheduler_of(cx?)?.arc()));
+    match scheduler {
+        Some(scheduler) => thread::block_in_place(&scheduler, closure),
+        None => closure(),
+    }
 }
 
 /// Gives the other tasks a turn: goes to the end of the queue.
@@ -267,7 +269,7 @@ impl Future for YieldNow {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
-    raw::current().as_ref().and_then(Reference::look)
+    holders::current().as_ref().and_then(Reference::look)
 }
 
 /// Starts tasks with a name.
@@ -349,13 +351,5 @@ impl TaskBuilder {
     {
         let options = self.options();
         current("spawn_blocking").0.spawn_blocking(closure, options)
-    }
-}
-
-impl Options {
-    /// Nameless, from the caller's call.
-    #[track_caller]
-    pub(crate) fn here() -> Self {
-        Self { name: None, location: Location::caller() }
     }
 }

@@ -19,23 +19,18 @@
 use crate::{
     closing::Sit,
     config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_INTERVAL},
+    contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
-    task::{Task, raw},
-    unhandled,
+    task::{Task, holders},
     worker::{self, Step},
 };
-use std::{
-    cell::Cell,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::Cell, io, rc::Rc, sync::Arc};
 use sync::{
+    coop,
     driver::Seat,
-    shim::{self, atomic::Ordering::Relaxed, thread},
+    shim::{atomic::Ordering::Relaxed, thread},
 };
 
 /// At which desk a thread would like to sit when it has none.
@@ -91,8 +86,11 @@ pub(crate) struct Presence {
     cx: Rc<Context>,
     inbox: Arc<Inbox>,
     scheduler: Arc<Scheduler>,
-    wish: Wish,
+    wish: Cell<Wish>,
     leave: Cell<Leave>,
+    /// This thread takes part already, and counts as engaged: inside, it sleeps and
+    /// gets up for both.
+    is_nested: bool,
 }
 
 impl Presence {
@@ -104,14 +102,20 @@ impl Presence {
     /// Comes as a member that may have been here before.
     pub(crate) fn enter_as(scheduler: &Arc<Scheduler>, member: Member, wish: Wish) -> Self {
         let Member { cx, inbox } = member;
+        let address = scheduler.address();
+        let is_nested =
+            context::any(|it| it.is_of(address) && it.inbox.is_some() && it.desk().is_none());
         // SAFETY: 1: the guard is dropped in `drop`, and the context is shared, so
         // it stays where it is. 2: presences live on the stacks of functions that
         // drop them.
         let entered = Some(unsafe { context::enter(&cx) });
-        scheduler.engage();
+        if !is_nested {
+            scheduler.engage();
+        }
         scheduler.driver.attach(Seat::SHARED);
-        let leave = Cell::new(Leave::DropPinned);
-        let this = Self { entered, cx, inbox, scheduler: scheduler.clone(), wish, leave };
+        let (wish, leave) = (Cell::new(wish), Cell::new(Leave::DropPinned));
+        let scheduler = scheduler.clone();
+        let this = Self { entered, cx, inbox, scheduler, wish, leave, is_nested };
         this.sit_down();
         if this.cx.desk().is_none() {
             this.take_guest_seat();
@@ -137,6 +141,13 @@ impl Presence {
         self.cx.desk().is_some()
     }
 
+    /// Whether local tasks of this thread live, while the runtime does: a stealable
+    /// task that ran here spawned them, and they end when they like.
+    fn has_to_linger(&self) -> bool {
+        self.wish.set(Wish::None);
+        self.inbox.any_living().is_some() && self.scheduler.closing.linger(&self.inbox)
+    }
+
     /// Takes turns until `is_over`, sleeping in between.
     pub(crate) fn drive(&self, mut is_over: impl FnMut() -> bool) {
         let mut turns = 0_u32;
@@ -152,17 +163,12 @@ impl Presence {
             match worker::step(&self.scheduler, &self.cx) {
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
-                    if turns % LOOK_INTERVAL == 0 {
+                    if turns.is_multiple_of(LOOK_INTERVAL) {
                         self.look_around_as_guest();
                     }
                 }
                 Step::Park => self.park(),
-                Step::Closed | Step::Wanted => {
-                    self.stand_up();
-                    // A main future that outlives its runtime may still wait for
-                    // the driver, and nobody else may be left to look after that.
-                    self.take_guest_seat();
-                }
+                Step::Closed | Step::Wanted => self.stand_up(),
             }
         }
         self.settle();
@@ -171,7 +177,7 @@ impl Presence {
     /// A guest that is busy looks at its own seat; workers do so in their turns.
     fn look_around_as_guest(&self) {
         if let Place::Guest(seat) = self.cx.place.get() {
-            self.scheduler.ask_driver(|driver| driver.poll(seat, HARVEST_BUSY));
+            self.scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
             self.scheduler.restore(&self.cx);
         }
     }
@@ -198,9 +204,9 @@ impl Presence {
 
     /// Sits down at the desk wished for, if it is free.
     fn sit_down(&self) {
-        let Some(index) = self.wish.desk() else { return };
+        let Some(index) = self.wish.get().desk() else { return };
         let worker = &self.scheduler.workers[index];
-        let is_owner = self.wish == Wish::Own(index);
+        let is_owner = self.wish.get() == Wish::Own(index);
         match self.scheduler.closing.sit(index, &self.inbox) {
             Sit::Down(desk) => {
                 if is_owner {
@@ -226,7 +232,9 @@ impl Presence {
         let Some(desk) = self.cx.take_desk() else { return };
         self.scheduler.engage();
         worker::put_in_order(&self.scheduler, &desk);
-        self.move_to(Place::Parker);
+        // This thread's main future may go on, and its timers with it.
+        let seat = self.scheduler.guest_seats.lock().pop();
+        self.move_to(seat.map_or(Place::Parker, Place::Guest));
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
         self.scheduler.restore(&self.cx);
     }
@@ -245,12 +253,15 @@ impl Presence {
     fn park(&self) {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
+        self.scheduler.restore(&self.cx);
         match self.cx.desk() {
+            // The hook spawned or woke something here, where nobody else sees it.
+            _ if worker::has_ready(scheduler, &self.cx) => {}
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
-                let events = scheduler.ask_driver(|driver| driver.park(seat, None, HARVEST_IDLE));
-                counters.events.add(events.unwrap_or(0) as u64);
+                let events = scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
+                counters.events.add(events as u64);
             }
             None => self.park_without_desk(),
         }
@@ -269,7 +280,7 @@ impl Presence {
         if !has_jumped {
             match self.cx.place.get() {
                 Place::Guest(seat) => {
-                    scheduler.ask_driver(|driver| driver.park(seat, None, HARVEST_IDLE));
+                    scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
                 }
                 Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
             }
@@ -288,7 +299,7 @@ impl Presence {
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.
-            unsafe { raw::cancel_in(record) };
+            unsafe { holders::cancel_in(record) };
         }
         self.cx.pinned.borrow_mut().clear();
     }
@@ -306,17 +317,17 @@ impl Drop for Presence {
         }
         self.move_to(Place::Parker);
         self.scheduler.driver.detach(Seat::SHARED);
-        self.scheduler.disengage();
+        if !self.is_nested {
+            self.scheduler.disengage();
+        }
         drop(self.entered.take());
     }
 }
 
 /// Calls a user's hook; what it panics with goes no further.
 pub(crate) fn call(hook: Option<&Hook>) {
-    if let Some(hook) = hook {
-        shim::assert_unlocked("a thread hook");
-        let called = catch_unwind(AssertUnwindSafe(|| hook()));
-        called.unwrap_or_else(unhandled::discard);
+    if let Some(Err(payload)) = hook.map(|hook| caught(|| hook())) {
+        drop_contained(payload);
     }
 }
 
@@ -333,7 +344,8 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
-/// Starts a thread that sits at desk `index` until that is wanted back.
+/// Starts a thread that sits at desk `index` until that is wanted back, and stays
+/// for the local tasks that were spawned on it meanwhile.
 ///
 /// # Errors
 ///
@@ -343,6 +355,7 @@ fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> 
     start(scheduler, format!("{}-{index}-sub", scheduler.config.thread_name), move || {
         let presence = Presence::enter(&theirs, Wish::Lent(index));
         presence.drive(|| !presence.has_desk());
+        presence.drive(|| !presence.has_to_linger());
     })
 }
 
@@ -354,10 +367,12 @@ fn start(
     let theirs = scheduler.clone();
     scheduler.closing.thread_started();
     let started = thread::start(name, scheduler.config.thread_stack_size, move || {
-        call(theirs.config.hooks.thread_start.as_ref());
+        // Dropped last, also when the thread unwinds: the end waits for it.
+        let ended = Ended(theirs);
+        let hooks = &ended.0.config.hooks;
+        call(hooks.thread_start.as_ref());
         body();
-        call(theirs.config.hooks.thread_stop.as_ref());
-        theirs.closing.thread_ended();
+        call(hooks.thread_stop.as_ref());
     });
     if started.is_err() {
         scheduler.closing.thread_ended();
@@ -365,65 +380,60 @@ fn start(
     started.map(drop)
 }
 
-/// Runs `body`, which may block this thread, and lets substitutes do the work of
-/// the workers that this thread is: one, unless runtimes are nested.
-pub(crate) fn block_in_place<T>(body: impl FnOnce() -> T) -> T {
-    context::with(|innermost| drop(innermost.map(lend_desks)));
+/// A thread of the runtime, until it ends.
+struct Ended(Arc<Scheduler>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.closing.thread_ended();
+    }
+}
+
+/// Runs `body`, which may block this thread, and lets a substitute do this
+/// worker's work meanwhile.
+pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() -> T) -> T {
+    let index = context::with_presence(|cx| {
+        let is_multi = scheduler.config.flavor == Flavor::MultiThread;
+        let cx =
+            cx.filter(|cx| is_multi && cx.is_polling.get() && cx.is_of(scheduler.address()))?;
+        let inbox = cx.inbox.as_ref()?;
+        let desk = cx.take_desk()?;
+        let index = desk.index;
+        worker::put_in_order(scheduler, &desk);
+        scheduler.driver.detach(desk.seat);
+        scheduler.driver.attach(Seat::SHARED);
+        cx.place.set(Place::Parker);
+        inbox.move_to(Place::Parker);
+        cx.has_lent.set(true);
+        scheduler.engage();
+        scheduler.closing.lend(desk);
+        Some(index)
+    });
+    if let Some(index) = index
+        && start_substitute(scheduler, index).is_err()
+    {
+        sit_down_again(scheduler, index);
+    }
+    // A leaf without budget would wait for the end of the poll that waits for it.
+    let _unlimited = coop::enter(u32::MAX);
     body()
-}
-
-/// Whether a thread still is where it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moved {
-    No,
-    Yes,
-}
-
-/// Lends the desks of this context and of those around it. What is innermost may
-/// be an `enter` guard's inside a task, and a thread that blocks does so for all.
-fn lend_desks(cx: &Context) -> Moved {
-    let outer = context::around(cx).map_or(Moved::No, lend_desks);
-    let Some(scheduler) = cx.scheduler.downcast_ref::<Scheduler>() else { return outer };
-    if outer == Moved::Yes {
-        // The outer one has come to lie on top of this one.
-        scheduler.reattach(cx);
-    }
-    match scheduler.config.flavor == Flavor::MultiThread && cx.is_polling.get() {
-        true => lend_desk(&scheduler.arc(), cx, outer),
-        false => outer,
-    }
-}
-
-fn lend_desk(scheduler: &Arc<Scheduler>, cx: &Context, outer: Moved) -> Moved {
-    let Some(inbox) = cx.inbox.as_ref() else { return outer };
-    let Some(desk) = cx.take_desk() else { return outer };
-    let index = desk.index;
-    worker::put_in_order(scheduler, &desk);
-    scheduler.driver.detach(desk.seat);
-    scheduler.driver.attach(Seat::SHARED);
-    cx.place.set(Place::Parker);
-    inbox.move_to(Place::Parker);
-    cx.has_lent.set(true);
-    scheduler.engage();
-    scheduler.closing.lend(desk);
-    if start_substitute(scheduler, index).is_err() {
-        sit_down_again(scheduler, cx, index);
-    }
-    Moved::Yes
 }
 
 /// No substitute is to be had: the work of this worker has to wait for the end
 /// of the block, except for what others steal.
 #[cold]
-fn sit_down_again(scheduler: &Scheduler, cx: &Context, index: usize) {
-    let Some(desk) = scheduler.closing.take_back(index) else { return };
-    let place = Place::Worker { seat: desk.seat, index };
-    scheduler.driver.detach(Seat::SHARED);
-    scheduler.driver.attach(desk.seat);
-    cx.place.set(place);
-    cx.inbox.as_ref().into_iter().for_each(|it| it.move_to(place));
-    cx.has_lent.set(false);
-    cx.put_desk(desk);
-    scheduler.disengage();
+fn sit_down_again(scheduler: &Arc<Scheduler>, index: usize) {
+    context::with_presence(|cx| {
+        let Some(cx) = cx else { return };
+        let Some(desk) = scheduler.closing.take_back(index) else { return };
+        let place = Place::Worker { seat: desk.seat, index };
+        scheduler.driver.detach(Seat::SHARED);
+        scheduler.driver.attach(desk.seat);
+        cx.place.set(place);
+        cx.inbox.as_ref().into_iter().for_each(|it| it.move_to(place));
+        cx.has_lent.set(false);
+        cx.put_desk(desk);
+        scheduler.disengage();
+    });
     scheduler.wake_for_work();
 }

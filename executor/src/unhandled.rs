@@ -1,14 +1,11 @@
 //! What is reported when there is nobody to give an error to.
 
 use crate::{
+    contain::drop_contained,
     shutdown::ShutdownReport,
     task::{Stray, StrayPanic, error::JoinError},
 };
-use std::{
-    any::Any,
-    fmt, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{any::Any, fmt};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -54,23 +51,17 @@ impl Unhandled {
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
         };
-        Self::Contained(what, stray.payload.map_or_else(String::new, said))
+        stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
     }
 }
 
-/// Drops what a panic left. It is the user's: if it panics in turn that is the end
-/// of it.
-pub(crate) fn discard<T>(remains: T) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(remains))) {
-        mem::forget(second);
+impl Unhandled {
+    /// What user code panicked with that nobody awaits.
+    pub(crate) fn contained(what: &'static str, payload: Box<dyn Any + Send>) -> Self {
+        let message = message(&*payload);
+        drop_contained(payload);
+        Self::Contained(what, message)
     }
-}
-
-/// What a panic said that nobody else will look at.
-pub(crate) fn said(payload: Box<dyn Any + Send>) -> String {
-    let message = message(&*payload);
-    discard(payload);
-    message
 }
 
 /// What a panic said.

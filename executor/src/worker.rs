@@ -140,7 +140,9 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
         return None;
     }
     if !desk.is_searching.get() {
-        if !scheduler.idle.start_search() {
+        if desk.saw_work.take() {
+            scheduler.idle.join_search();
+        } else if !scheduler.idle.start_search() {
             return None;
         }
         desk.is_searching.set(true);
@@ -191,7 +193,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     if let Some(task) = from_injector(scheduler, desk) {
         desk.local.push(task);
     }
-    let events = scheduler.ask_driver(|driver| driver.poll(seat, HARVEST_BUSY)).unwrap_or(0);
+    let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);
@@ -204,7 +206,8 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
     desk.is_asleep.set(true);
     let worker = &scheduler.workers[desk.index];
-    let has_work = scheduler.sees_work()
+    desk.saw_work.set(scheduler.sees_work());
+    let has_work = desk.saw_work.get()
         || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
         || worker.is_wanted.load(Relaxed)
         || scheduler.closing.has_begun();
@@ -218,6 +221,13 @@ fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
     let awake = scheduler.idle.wake_up(desk.index);
     desk.is_searching.set(awake == Awake::Searching);
+}
+
+/// Whether something is ready that only this thread sees, or sees first.
+pub(crate) fn has_ready(scheduler: &Scheduler, cx: &Context) -> bool {
+    let is_ready =
+        |desk: &Desk| !desk.local.is_empty() || !scheduler.workers[desk.index].slot.is_empty();
+    !cx.pinned.borrow().is_empty() || cx.desk().is_some_and(is_ready)
 }
 
 /// A turn of a thread that has only its pinned tasks.

@@ -14,14 +14,15 @@ pub(crate) struct Given {
 #[derive(Debug)]
 enum Value {
     Literal(Literal),
-    Bool(bool, Span),
+    /// `true`, `false`: no option wants one.
+    Bool(Span),
 }
 
 impl Value {
     fn span(&self) -> Span {
         match self {
             Self::Literal(literal) => literal.span(),
-            Self::Bool(_, span) => *span,
+            Self::Bool(span) => *span,
         }
     }
 }
@@ -48,14 +49,6 @@ impl Given {
         match is_zero {
             true => Err(self.wants("a number of at least 1")),
             false => Ok(literal),
-        }
-    }
-
-    /// `true` or `false`.
-    pub(crate) fn boolean(&self) -> Result<bool> {
-        match self.value {
-            Value::Bool(value, _) => Ok(value),
-            Value::Literal(_) => Err(self.wants("`true` or `false`")),
         }
     }
 
@@ -132,8 +125,7 @@ fn value_of(token: TokenTree) -> Option<Value> {
     match token {
         TokenTree::Literal(literal) => Some(Value::Literal(literal)),
         TokenTree::Ident(ident) => match ident.to_string().as_str() {
-            "true" => Some(Value::Bool(true, ident.span())),
-            "false" => Some(Value::Bool(false, ident.span())),
+            "true" | "false" => Some(Value::Bool(ident.span())),
             _ => None,
         },
         // A literal that came through a `macro_rules!` variable.

@@ -19,7 +19,6 @@ mod stand_in {
         pub struct MainConfig {
             pub worker_threads: Option<usize>,
             pub flavor: Flavor,
-            pub debug: Option<bool>,
         }
 
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,12 +69,7 @@ use stand_in::__private::{Flavor, MAIN, MainConfig, TEST, TestConfig};
 #[bowerbird_macros::main(crate = "stand_in")]
 async fn plain_main() {}
 
-#[bowerbird_macros::main(
-    worker_threads = 1_0,
-    flavor = "multi_thread",
-    debug = false,
-    crate = "crate::stand_in"
-)]
+#[bowerbird_macros::main(worker_threads = 1_0, flavor = "multi_thread", crate = "crate::stand_in")]
 pub(crate) async fn main_with_options() -> Result<i32, std::num::ParseIntError> {
     let not_send = Rc::new("42");
     let number = not_send.parse::<i32>()?;
@@ -90,11 +84,11 @@ async fn main_on_one_thread() -> impl PartialEq<&'static str> + std::fmt::Debug 
 #[test]
 fn main_hands_over_its_options_and_its_output() {
     plain_main();
-    let config = MainConfig { worker_threads: None, flavor: Flavor::MultiThread, debug: None };
+    let config = MainConfig { worker_threads: None, flavor: Flavor::MultiThread };
     assert_eq!(MAIN.take(), Some(config));
 
     assert_eq!(main_with_options(), Ok(42));
-    let config = MainConfig { worker_threads: Some(10), debug: Some(false), ..config };
+    let config = MainConfig { worker_threads: Some(10), ..config };
     assert_eq!(MAIN.take(), Some(config));
 
     assert_eq!(main_on_one_thread(), "an opaque type");

@@ -22,7 +22,7 @@ const CASES: [(&str, &str, &str); 22] = [
     ("#[main] struct F;", "`#[main]` goes on an `async fn`", "struct"),
     (
         "#[main(threads = 1)] async fn f() {}",
-        "unknown option `threads`; there are `worker_threads`, `flavor`, `debug`, `crate`",
+        "unknown option `threads`; there are `worker_threads`, `flavor`, `crate`",
         "threads",
     ),
     (
@@ -31,9 +31,13 @@ const CASES: [(&str, &str, &str); 22] = [
         "flavor",
     ),
     ("#[main(7)] async fn f() {}", "expected an option, as in `worker_threads = 4`", "7"),
-    ("#[main(debug)] async fn f() {}", "option `debug` needs a value: `debug = …`", "debug"),
-    ("#[main(debug = )] async fn f() {}", "option `debug` wants a literal as its value", "debug"),
-    ("#[main(debug = 1)] async fn f() {}", "`debug` wants `true` or `false`", "1"),
+    ("#[main(flavor)] async fn f() {}", "option `flavor` needs a value: `flavor = …`", "flavor"),
+    (
+        "#[main(flavor = )] async fn f() {}",
+        "option `flavor` wants a literal as its value",
+        "flavor",
+    ),
+    ("#[test(seed = true)] async fn f() {}", "`seed` wants a whole number, as in `4`", "true"),
     (
         "#[main(worker_threads = \"4\")] async fn f() {}",
         "`worker_threads` wants a whole number, as in `4`",
@@ -96,7 +100,6 @@ fn a_bad_option_is_the_only_error() {
         pub struct MainConfig {
             pub worker_threads: Option<usize>,
             pub flavor: Flavor,
-            pub debug: Option<bool>,
         }
         pub enum Flavor { MultiThread }
         pub fn run_main<F: Future>(_: MainConfig, _: F) -> F::Output { loop {} }
@@ -104,11 +107,13 @@ fn a_bad_option_is_the_only_error() {
     let built = rustc("bowerbird", stand_in, &[]);
     assert!(built.status.success(), "{built:?}");
     let stand_in = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libbowerbird.rmeta");
-    let case = format!("{PRELUDE}#[main(debug = 1)] async fn f() {{}} fn calls_it() {{ f() }}");
+    let case = format!(
+        "{PRELUDE}#[main(worker_threads = true)] async fn f() {{}} fn calls_it() {{ f() }}"
+    );
     let externs = [("bowerbird_macros", &*library()), ("bowerbird", &*stand_in)];
     let said = String::from_utf8(rustc("bad_option", &case, &externs).stderr).expect("UTF-8");
     let errors: Vec<_> = said.lines().filter(|line| line.starts_with("error")).collect();
-    assert_eq!(errors[0], "error: `debug` wants `true` or `false`", "{said}");
+    assert_eq!(errors[0], "error: `worker_threads` wants a whole number, as in `4`", "{said}");
     assert!(errors[1].contains("aborting due to 1 previous error"), "{said}");
 }
 

@@ -313,4 +313,15 @@ mod tests {
         event.set();
         waiter.join().unwrap();
     }
+
+    #[test]
+    fn an_event_goes_anywhere_and_futures_stay_pinned() {
+        use crate::static_checks::{implements, is_not};
+        use std::panic::{RefUnwindSafe, UnwindSafe};
+        implements!(Event: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        implements!(Wait<'static>: Send, Sync);
+        implements!(WaitOwned: Send, Sync);
+        is_not!(Wait<'static>: Unpin);
+        is_not!(WaitOwned: Unpin);
+    }
 }

@@ -377,7 +377,9 @@ fn strangers_may_spawn_wake_and_abort_meanwhile() {
                         while !stop.load(Relaxed) {
                             made.fetch_add(1, Relaxed);
                             let ended = ended.clone();
-                            let counts = Nasty(move || drop(ended.fetch_add(1, Relaxed)));
+                            let counts = Nasty(move || {
+                                ended.fetch_add(1, Relaxed);
+                            });
                             let task = handle.spawn(async move {
                                 let _counts = counts;
                                 loop {

@@ -38,7 +38,7 @@ impl<T: Send> Worker<T> {
     }
 
     /// How many are here.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -6,6 +6,16 @@
 //! nothing passes in silence.
 
 mod blocking;
+mod closing;
+mod home;
+mod idle;
+mod inbox;
+mod join_state;
+mod memory;
+mod queue;
+mod record;
+mod task_cell;
+mod task_state;
 
 use std::{
     collections::BTreeSet,

@@ -7,17 +7,23 @@
 //! model, a scenario states what it must reach, or it might pass in silence.
 
 mod blocking;
+mod clock;
+mod ending;
+mod instruments;
+mod running;
 
+use shuttle::rand::{Rng, thread_rng};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
 };
+use sync::shim::thread;
 
 /// Schedules of either kind.
 const SCHEDULES: usize = 2_000;
 
 /// How many changes of priority a PCT schedule has.
-const CHANGES: usize = 5;
+const CHANGES: usize = 3;
 
 /// Runs `scenario` under many schedules and collects all that came out of it.
 fn explore<T: Ord + Send + 'static>(
@@ -35,4 +41,11 @@ fn explore<T: Ord + Send + 'static>(
     shuttle::check_random(move || scenario(), schedules);
     shuttle::check_pct(move || again(), schedules, CHANGES);
     std::mem::take(&mut *outcomes.lock().unwrap())
+}
+
+/// Lets others go first for a while, perhaps: to be there at any moment.
+fn dawdle() {
+    for _ in 0..thread_rng().gen_range(0..40) {
+        thread::yield_now();
+    }
 }

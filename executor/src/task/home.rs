@@ -81,7 +81,9 @@ const CLASSES: usize = SIZES.len() + 1;
 const ALIGN: usize = 16;
 /// A chunk is about this large: a few pages, and few enough cells per rare size.
 const CHUNK_BYTES: usize = 16 * 1024;
-const CHUNK_CELLS_MAX: usize = 64;
+const CHUNK_CELLS_MAX: usize = if cfg!(loom) { 2 } else { 64 };
+/// Fewer would go to the allocator too often. A model pays for each record.
+const CHUNK_CELLS_MIN: usize = if cfg!(loom) { 2 } else { 8 };
 
 /// The size class for a layout.
 pub(super) const fn class_of(layout: Layout) -> u8 {
@@ -245,7 +247,9 @@ impl Home {
 struct Chunk {
     memory: *mut u8,
     layout: Layout,
-    records: Box<[Record]>,
+    /// A `Vec` that never grows: a `Box` would claim on each move that nobody points
+    /// into it.
+    records: Vec<Record>,
 }
 
 // SAFETY: a chunk owns its memory; who uses which cell is the tenant's business.
@@ -258,7 +262,7 @@ impl Chunk {
             let layout = Layout::new::<()>();
             return Self { memory: ptr::null_mut(), layout, records: records.collect() };
         };
-        let count = (CHUNK_BYTES / size).clamp(8, CHUNK_CELLS_MAX);
+        let count = (CHUNK_BYTES / size).clamp(CHUNK_CELLS_MIN, CHUNK_CELLS_MAX);
         let layout = Layout::from_size_align(size * count, ALIGN).expect("some kilobytes");
         let memory = allocate(layout).as_ptr();
         let records = (0..count).map(|i| Record::new(class, memory.wrapping_add(i * size)));

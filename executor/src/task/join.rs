@@ -2,9 +2,9 @@
 
 use super::{
     error::JoinError,
+    holders::{Joiner, Reference},
     info::{Id, TaskInfo},
     join_state::Join,
-    raw::{Joiner, Reference},
 };
 use std::{
     fmt,
@@ -57,11 +57,10 @@ use sync::{
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 #[doc(alias = "Task")]
-#[must_use = "dropping the handle detaches the task; say so with `drop` or await it"]
 pub struct JoinHandle<T> {
     link: Link<T>,
     /// The waker that lies in the task's slot, as two addresses: it cannot be
-    /// looked at there, and its clone in the slot keeps the addresses its own.
+    /// looked at there, and while it lies there its addresses are its own.
     registered: (usize, usize),
     /// Where it was last awaited from: the spawn site until then.
     location: &'static Location<'static>,
@@ -148,6 +147,8 @@ impl<T> JoinHandle<T> {
         mut self,
         timeout: Option<Duration>,
     ) -> Result<Result<T, JoinError>, Self> {
+        // Here nothing is gained by letting others have their turn.
+        let _unlimited = coop::enter(u32::MAX);
         let parker = Arc::new(Unparker(Parker::new()));
         let waker = Waker::from(parker.clone());
         let mut cx = Context::from_waker(&waker);
@@ -181,10 +182,15 @@ impl<T> JoinHandle<T> {
             return Poll::Ready(self.take());
         }
         let waker = cx.waker();
-        let addresses = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
+        let mut addresses = addresses_of(waker);
         let answer = match self.registered == addresses {
             true => Join::Pending,
-            false => joiner.register(waker.clone()),
+            false => {
+                // The clone's addresses, which need not be those of the original.
+                let clone = waker.clone();
+                addresses = addresses_of(&clone);
+                joiner.register(clone)
+            }
         };
         match answer {
             Join::Done => return Poll::Ready(self.take()),
@@ -204,6 +210,10 @@ impl<T> JoinHandle<T> {
             Link::Taken => panic!("a JoinHandle was polled after it gave its result"),
         }
     }
+}
+
+fn addresses_of(waker: &Waker) -> (usize, usize) {
+    (waker.data().addr(), ptr::from_ref(waker.vtable()).addr())
 }
 
 impl<T> Future for JoinHandle<T> {

@@ -73,7 +73,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(class: u8, memory: *mut u8) -> Self {
+    pub(crate) fn new(class: u8, memory: *mut u8) -> Self {
         Self {
             generation: AtomicU32::new(GENERATION_FIRST & !1),
             polls: AtomicU32::new(0),
@@ -101,12 +101,12 @@ impl Record {
         self.wait.clear();
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
-        debug_assert!(generation % 2 == 0, "two tasks in one record");
+        debug_assert!(generation.is_multiple_of(2), "two tasks in one record");
         self.generation.store(generation.wrapping_add(1), Release);
     }
 
     /// The task is over. Its owner may still read what it was.
-    pub(super) fn die(&self) {
+    pub(crate) fn die(&self) {
         // Relaxed: the owner is the only writer; R2's fence follows in `be_born`.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation % 2 == 1, "a task died twice");
@@ -130,10 +130,10 @@ impl Record {
 
     /// A look from any thread, at any time. `None`: nobody lives here, or the
     /// tenant changed meanwhile.
-    pub(super) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
+    pub(crate) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
         // R1: sees the fields of this life.
         let before = self.generation.load(Acquire);
-        if before % 2 == 0 {
+        if before.is_multiple_of(2) {
             return None;
         }
         let info = self.fields(name);

@@ -136,7 +136,6 @@ impl Config {
 /// use bowerbird_reactor::Reactor;
 /// use std::time::Duration;
 /// use sync::driver::{Driver, Seat};
-/// # use bowerbird_sync as sync;
 ///
 /// let reactor = Reactor::builder().seats(1).build()?;
 /// reactor.attach(Seat(0));

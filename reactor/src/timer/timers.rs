@@ -42,9 +42,9 @@
 //!
 //! | edge | released by              | acquired by          | what crosses          |
 //! |------|--------------------------|----------------------|-----------------------|
-//! | T3   | [`Ledger::give_back`]    | [`Ledger::drain`]    | the node, its waker   |
+//! | Y3   | [`Ledger::give_back`]    | [`Ledger::drain`]    | the node, its waker   |
 //! |      |                          |                      | taken                 |
-//! | T4   | the lock of [`Queue`]    | the same             | deadlines, first      |
+//! | Y4   | the lock of [`Queue`]    | the same             | deadlines, first      |
 //! |      |                          |                      | wakers, free nodes    |
 //!
 //! `next`, the earliest deadline, crosses by nothing: it is written under the
@@ -255,6 +255,7 @@ impl Ledger {
 
     fn insert(&self, at: u64, waker: Waker) -> (Registration, bool) {
         let mark = thread_mark();
+        // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
         // Relaxed: a guess.
         if self.owner.load(Relaxed) != mark {
@@ -299,6 +300,7 @@ impl Ledger {
 
     /// Fires some. Returns whether more may be due.
     fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
+        // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {
@@ -334,7 +336,7 @@ impl Ledger {
                 return false;
             }
             node.set_below(top);
-            // T3: publishes that the waker has been taken.
+            // Y3: publishes that the waker has been taken.
             match returned.compare_exchange_weak(top, id, Release, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => top = now,
@@ -357,7 +359,7 @@ impl Ledger {
     }
 
     fn drain_and_leave(&self, queue: &mut Queue, left: u32) {
-        // T3: the wakers of these nodes have been taken.
+        // Y3: the wakers of these nodes have been taken.
         let mut top = self.returned.swap(left, Acquire);
         while top != EMPTY {
             let id = top;

@@ -17,7 +17,7 @@ use std::{fmt, ptr::NonNull};
 /// it, each with a grant `G` that is filled in when its time comes.
 ///
 /// The building block of every lock and channel of this crate, open to those who
-/// want another one: see [`Primitive`].
+/// want another one: see [`Primitive`](super::Primitive).
 ///
 /// # Examples
 ///

@@ -1,0 +1,103 @@
+//! Models [`crate::queue`].
+//!
+//! The tasks are no tasks: queues only carry them. A plain cell is written before
+//! one is queued and read when it was taken.
+
+use super::{memory::Memory, outcomes};
+use crate::{
+    queue::{Injector, Slot},
+    task::{Task, header::Header},
+};
+use std::{ptr, sync::Arc};
+use sync::shim::thread;
+
+/// A pointer that nobody follows.
+fn task(number: usize) -> Task {
+    let header: *mut Header = ptr::without_provenance_mut(number * align_of::<Header>());
+    // SAFETY: a task that is never run is not looked into.
+    unsafe { Task::from_raw(header) }.expect("numbers begin at one")
+}
+
+fn number(task: Task) -> usize {
+    task.into_raw().addr() / align_of::<Header>()
+}
+
+/// Q1: a thief that takes the task sees what was written before.
+#[test]
+fn edge_q1() {
+    let seen = outcomes(|| {
+        let (slot, memory) = (Arc::new(Slot::new()), Memory::new());
+        let owner = {
+            let (slot, memory) = (slot.clone(), memory.clone());
+            thread::spawn(move || {
+                memory.write(7);
+                assert!(slot.put(task(1)).is_none());
+                slot.take().is_some()
+            })
+        };
+        let thief = thread::spawn(move || slot.take().map(|_| memory.read()));
+        (owner.join().unwrap(), thief.join().unwrap())
+    });
+    assert_eq!(seen, [(true, None), (false, Some(7))].into());
+}
+
+/// What a newcomer displaces goes to one of owner and thief.
+#[test]
+fn a_displaced_task_is_not_lost() {
+    let seen = outcomes(|| {
+        let slot = Arc::new(Slot::new());
+        let theirs = slot.clone();
+        let owner = thread::spawn(move || {
+            let none = theirs.put(task(1)).map_or(0, number);
+            let displaced = theirs.put(task(2)).map_or(0, number);
+            (none, displaced, theirs.take().map_or(0, number))
+        });
+        let thief = thread::spawn(move || slot.take().map_or(0, number));
+        (owner.join().unwrap(), thief.join().unwrap())
+    });
+    assert_eq!(seen, [((0, 1, 2), 0), ((0, 0, 2), 1), ((0, 1, 0), 2)].into());
+}
+
+/// A task is queued and taken, queued and forgotten, or refused.
+#[test]
+fn a_closed_injector_forgets_what_it_does_not_refuse() {
+    let seen = outcomes(|| {
+        let injector = Arc::new(Injector::new());
+        let (taker, closer) = (injector.clone(), injector.clone());
+        let pusher = injector.clone();
+        let pusher = thread::spawn(move || pusher.push(task(1)));
+        let taker = thread::spawn(move || taker.take_batch(1, 4, |_| unreachable!()).is_some());
+        let closer = thread::spawn(move || closer.close());
+        closer.join().unwrap();
+        let ends = (pusher.join().unwrap(), taker.join().unwrap());
+        assert!(injector.is_empty());
+        ends
+    });
+    assert_eq!(seen, [(true, true), (true, false), (false, false)].into());
+}
+
+/// Two takers share what there is.
+#[test]
+fn a_batch_is_taken_once() {
+    let seen = outcomes(|| {
+        let injector = Arc::new(Injector::new());
+        for n in 1..=3 {
+            assert!(injector.push(task(n)));
+        }
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
+                let injector = injector.clone();
+                thread::spawn(move || {
+                    let mut all = vec![];
+                    let first = injector.take_batch(2, 4, |it| all.push(number(it)));
+                    all.extend(first.map(number));
+                    all
+                })
+            })
+            .collect();
+        let mut all: Vec<_> = takers.into_iter().flat_map(|it| it.join().unwrap()).collect();
+        all.sort_unstable();
+        all
+    });
+    assert_eq!(seen, [vec![1, 2, 3]].into());
+}

@@ -16,7 +16,7 @@
 use super::{Nap, Poller, Token};
 use crate::readiness::{Interest, Ready};
 use mio::{event::Event, unix::SourceFd};
-use std::{io, os::fd::RawFd, time::Duration};
+use std::{io, mem, os::fd::RawFd, time::Duration};
 use sync::shim::Lock;
 
 #[cfg(target_os = "linux")]
@@ -48,6 +48,8 @@ struct Inside {
     /// The buffer for 2ⁿ events at index n: mio takes as many as fit in, so the
     /// size of the buffer is the limit of the turn.
     buffers: [Option<mio::Events>; EVENTS_MAX_LOG2 as usize + 1],
+    /// A wake was met by a turn that did not sleep.
+    is_woken: bool,
 }
 
 impl System {
@@ -63,7 +65,7 @@ impl System {
             registry.register(&mut SourceFd(&timer.as_raw_fd()), token, mio::Interest::READABLE)?;
             timer
         };
-        let inside = Lock::new(Inside { poll, buffers: Default::default() });
+        let inside = Lock::new(Inside { poll, buffers: Default::default(), is_woken: false });
         Ok(Self {
             registry,
             waker,
@@ -134,11 +136,16 @@ impl Poller for System {
             Nap::For(_) | Nap::Forever => Some(self.inside.lock()),
         };
         let Some(mut guard) = guard else { return Ok(0) };
-        let Inside { poll, buffers } = &mut *guard;
+        let Inside { poll, buffers, is_woken } = &mut *guard;
+        // A wake is for who sleeps: one that a mere look met ends the next sleep.
+        let timeout = match sleep != Nap::No && mem::take(is_woken) {
+            true => Some(Duration::ZERO),
+            false => self.timeout(sleep),
+        };
         let size = max.max(1).ilog2().min(EVENTS_MAX_LOG2);
         let events =
             buffers[size as usize].get_or_insert_with(|| mio::Events::with_capacity(1 << size));
-        match poll.poll(events, self.timeout(sleep)) {
+        match poll.poll(events, timeout) {
             Ok(()) => {}
             // A signal: as if nothing had come.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -147,9 +154,13 @@ impl Poller for System {
         let mut count = 0;
         for event in events.iter() {
             let token = Token(event.token().0);
-            if !token.is_reserved() {
-                deliver(token, from_mio(event));
-                count += 1;
+            match token {
+                Token::WAKE => *is_woken |= sleep == Nap::No,
+                token if token.is_reserved() => {}
+                token => {
+                    deliver(token, from_mio(event));
+                    count += 1;
+                }
             }
         }
         Ok(count)
@@ -208,6 +219,20 @@ mod tests {
         theirs.write_all(b"x").unwrap();
         assert_eq!(turn(&system, Nap::Forever, 8), [(Token(7), Ready::READABLE)]);
         assert!(turn(&system, Nap::No, 8).is_empty());
+    }
+
+    /// The wake is an edge: the kernel tells it once, to whoever comes first.
+    #[test]
+    fn a_wake_is_for_the_next_sleep_whoever_looks_before() {
+        let system = System::new().unwrap();
+        system.wake();
+        assert!(turn(&system, Nap::No, 8).is_empty());
+        assert!(turn(&system, Nap::No, 8).is_empty());
+        assert!(turn(&system, Nap::Forever, 8).is_empty());
+        let soon = Duration::from_millis(1);
+        let start = shim::now();
+        assert!(turn(&system, Nap::For(soon), 8).is_empty());
+        assert!(soon <= start.elapsed(), "it ended one sleep, not two");
     }
 
     #[test]

@@ -143,11 +143,11 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 /// Knows where its tokens were dropped.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Witness(Arc<Mutex<Vec<Drop_>>>);
+pub(crate) struct Witness(Arc<Mutex<Vec<Dropped>>>);
 
 /// One drop of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Drop_ {
+pub(crate) struct Dropped {
     pub(crate) thread: ThreadId,
     /// The runtime of the thread at that moment.
     pub(crate) runtime: Option<usize>,
@@ -158,7 +158,7 @@ impl Witness {
         Token(self.clone())
     }
 
-    pub(crate) fn drops(&self) -> Vec<Drop_> {
+    pub(crate) fn drops(&self) -> Vec<Dropped> {
         lock(&self.0).clone()
     }
 
@@ -174,7 +174,7 @@ pub(crate) struct Token(Witness);
 impl Drop for Token {
     fn drop(&mut self) {
         let runtime = Handle::try_current().map(|handle| handle.id());
-        lock(&self.0.0).push(Drop_ { thread: thread::current().id(), runtime });
+        lock(&self.0.0).push(Dropped { thread: thread::current().id(), runtime });
     }
 }
 

@@ -147,7 +147,7 @@ fn every_task_runs_once_though_all_steal() {
                             }
                             let entry = ledger.entry();
                             let grandchild = spawn(async move { drop(entry) });
-                            if turns % 2 == 0 {
+                            if turns & 1 == 0 {
                                 grandchild.await.unwrap();
                             }
                             runs.fetch_add(1, Relaxed);
@@ -183,7 +183,7 @@ fn no_wake_is_lost_in_rings_across_threads() {
                     let mut from = std::mem::replace(&mut input, next);
                     drop(runtime.spawn(async move {
                         while let Some(token) = from.recv().await {
-                            if mixed(token + n) % 5 == 0 {
+                            if mixed(token + n) & 7 == 0 {
                                 yield_now().await;
                             }
                             if output.send(token + 1).await.is_err() {

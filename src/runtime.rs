@@ -171,8 +171,7 @@ impl LocalRuntime {
     ///
     /// # Panics
     ///
-    /// If `future` panics; then the local tasks are dropped as well. Inside a task
-    /// of this same runtime.
+    /// If `future` panics; the local tasks stay. Inside a task of this same runtime.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.executor.block_on(future)

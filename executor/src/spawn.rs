@@ -131,13 +131,16 @@ where
     F::Output: 'static,
 {
     let (scheduler, inbox) = current("spawn_local");
-    let inbox = inbox.unwrap_or_else(|| {
-        panic!(
+    match inbox {
+        Some(inbox) => scheduler.spawn_local(&inbox, future, options),
+        // Destructors that run at the end do so on any thread, and must not behave
+        // differently on each.
+        None if scheduler.closing.has_begun() => JoinHandle::refused(options.location),
+        None => panic!(
             "spawn_local was called on a thread that runs no tasks of its own: call it inside \
              `run`, `block_on` or a task"
-        )
-    });
-    scheduler.spawn_local(&inbox, future, options)
+        ),
+    }
 }
 
 /// Runs a closure that blocks on a thread made for that.

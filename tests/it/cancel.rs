@@ -245,11 +245,10 @@ fn after_the_end_of_the_runtime() {
             let runtime = builder.build().unwrap();
             let idle = runtime.spawn(pending::<()>());
             let done = runtime.spawn(async { 7 });
-            let done = runtime.block_on(async {
+            runtime.block_on(async {
                 while !done.is_finished() {
                     yield_now().await;
                 }
-                done
             });
             let handles = [idle.abort_handle(), done.abort_handle()];
             drop(runtime);

@@ -16,8 +16,11 @@ use std::{
     thread,
 };
 
+/// Something to do, by name; gives what came of it.
+type Deed = (&'static str, fn() -> String);
+
 /// What is done in each place.
-const DEEDS: [(&str, fn() -> String); 10] = [
+const DEEDS: [Deed; 10] = [
     ("spawn", || seen(spawn(async {}).id().is_some())),
     ("spawn_local", || seen(spawn_local(async {}).id().is_some())),
     ("spawn_blocking", || seen(spawn_blocking(|| ()).id().is_some())),

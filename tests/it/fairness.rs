@@ -207,8 +207,7 @@ fn work_from_outside_waits_61_turns_at_most() {
                         yield_now().await;
                     }
                 }
-                let seen = lock(&seen).clone();
-                seen
+                lock(&seen).clone()
             });
             let seen = runtime.block_on(task).unwrap();
             assert_eq!(seen.len(), 100, "a task was not run within 61 rounds");

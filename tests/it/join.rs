@@ -153,7 +153,7 @@ fn all_tasks_can_be_listed_with_what_they_wait_for() {
                 let first = named.spawn(async move { theirs.wait().await });
                 let sleeper = task::Builder::new().name("sleeper");
                 let second = sleeper.spawn(async { sleep(Duration::from_secs(3_600)).await });
-                let local = spawn_local(async { first.await });
+                let local = spawn_local(first);
                 let waits = |tasks: &[task::TaskInfo]| {
                     tasks.iter().filter(|it| it.waits_for.is_some()).count()
                 };
@@ -208,7 +208,9 @@ fn the_list_is_right_while_tasks_come_and_go() {
             .collect();
         while churn.iter().any(|it| !it.is_finished()) {
             let tasks = handle.tasks();
-            assert!(tasks.len() <= 8, "{}", tasks.len());
+            // Who looks while tasks come and go may see one and its successor, but
+            // none twice.
+            assert!(tasks.windows(2).all(|it| it[0].id < it[1].id));
             for task in &tasks {
                 let name = task.name.as_deref();
                 assert!(matches!(name, None | Some("even" | "odd")), "{task}");

@@ -10,6 +10,8 @@ mod fairness;
 mod gather;
 mod join;
 mod kits;
+mod nesting;
+mod net;
 mod panics;
 mod shutdown;
 mod stage;

@@ -53,7 +53,7 @@ fn in_a_poll_it_reaches_the_handle_with_name_and_place() {
                 yield_now().await;
                 panic!("broken");
             });
-            task.await.map(|()| ()).unwrap_err()
+            task.await.unwrap_err()
         });
         assert!(error.is_panic() && !error.is_cancelled());
         let text = error.to_string();
@@ -70,13 +70,13 @@ fn in_a_poll_it_reaches_the_handle_with_name_and_place() {
 fn a_payload_of_any_type_comes_through() {
     on_all(|runtime, _| {
         let error = runtime.block_on(async { spawn(async { panic_any(7_u64) }).await });
-        let payload = error.map(|()| ()).unwrap_err().into_panic();
+        let payload = error.unwrap_err().into_panic();
         assert_eq!(payload.downcast_ref(), Some(&7_u64));
         let error = runtime.block_on(async { spawn_blocking(|| panic_any(8_u64)).await });
-        let payload = error.map(|()| ()).unwrap_err().try_into_panic().unwrap();
+        let payload = error.unwrap_err().try_into_panic().unwrap();
         assert_eq!(payload.downcast_ref(), Some(&8_u64));
         let error = runtime.block_on(async { spawn_local(async { panic_any(9_u64) }).await });
-        assert_eq!(error.map(|()| ()).unwrap_err().into_panic().downcast_ref(), Some(&9_u64));
+        assert_eq!(error.unwrap_err().into_panic().downcast_ref(), Some(&9_u64));
     });
 }
 
@@ -254,7 +254,7 @@ fn in_a_blocking_closure() {
     on_all(|runtime, reports| {
         let error = runtime.block_on(async {
             let builder = task::Builder::new().name("reader");
-            builder.spawn_blocking(|| panic!("no such page")).await.map(|()| ()).unwrap_err()
+            builder.spawn_blocking(|| panic!("no such page")).await.unwrap_err()
         });
         assert!(error.to_string().contains("`reader`"), "{error}");
         assert!(error.to_string().ends_with("panicked: no such page"), "{error}");
@@ -278,7 +278,7 @@ fn of_main_it_comes_out_of_run_and_block_on_with_its_payload() {
                 panic_any(7_u64)
             })
         });
-        assert_eq!(caught.map(|()| ()).unwrap_err().downcast_ref(), Some(&7_u64));
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&7_u64));
         for builder in flavors() {
             let reports = Reports::default();
             let runtime = builder.on_unhandled(reports.hook()).build().unwrap();
@@ -385,7 +385,7 @@ fn in_the_destructor_of_a_payload() {
             let error = runtime.block_on(async {
                 spawn(async { panic_any(Bomb("the second payload's end")) }).await
             });
-            let told = panic_of(|| drop(error.map(|()| ())));
+            let told = panic_of(|| drop(error));
             assert_eq!(told, "the second payload's end", "it is the caller's now");
             assert_serves(&runtime);
         }

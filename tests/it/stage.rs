@@ -38,16 +38,36 @@ pub(crate) fn limited(test: impl FnOnce() + Send + 'static) {
     }
 }
 
+const MARK: &str = "BOWERBIRD_TEST_ALONE";
+
 /// Plays a test in a process of its own, for what belongs to the whole process:
-/// threads, descriptors, limits. `name` is that of the test, with its module.
+/// threads and descriptors. `name` is that of the test, with its module.
 #[track_caller]
 pub(crate) fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
-    const MARK: &str = "BOWERBIRD_TEST_ALONE";
+    let program = env::current_exe().expect("a test has a program");
+    play_alone(Command::new(program), name, test);
+}
+
+/// The same, in a process that may have so many descriptors.
+#[track_caller]
+pub(crate) fn alone_with_descriptors(
+    name: &str,
+    descriptors: u32,
+    test: impl FnOnce() + Send + 'static,
+) {
+    let program = env::current_exe().expect("a test has a program");
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(program);
+    play_alone(command, name, test);
+}
+
+#[track_caller]
+fn play_alone(mut command: Command, name: &str, test: impl FnOnce() + Send + 'static) {
     if env::var_os(MARK).is_some() {
         return limited(test);
     }
-    let program = env::current_exe().expect("a test has a program");
-    let output = Command::new(program)
+    let output = command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(MARK, "1")
         .output()
@@ -123,11 +143,11 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 /// Knows where its tokens were dropped.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Witness(Arc<Mutex<Vec<Drop_>>>);
+pub(crate) struct Witness(Arc<Mutex<Vec<Dropped>>>);
 
 /// One drop of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Drop_ {
+pub(crate) struct Dropped {
     pub(crate) thread: ThreadId,
     /// The runtime of the thread at that moment.
     pub(crate) runtime: Option<usize>,
@@ -138,7 +158,7 @@ impl Witness {
         Token(self.clone())
     }
 
-    pub(crate) fn drops(&self) -> Vec<Drop_> {
+    pub(crate) fn drops(&self) -> Vec<Dropped> {
         lock(&self.0).clone()
     }
 
@@ -154,7 +174,7 @@ pub(crate) struct Token(Witness);
 impl Drop for Token {
     fn drop(&mut self) {
         let runtime = Handle::try_current().map(|handle| handle.id());
-        lock(&self.0.0).push(Drop_ { thread: thread::current().id(), runtime });
+        lock(&self.0.0).push(Dropped { thread: thread::current().id(), runtime });
     }
 }
 

@@ -333,6 +333,8 @@ impl Act {
             DropWaker => {
                 let waker = world.waker.take();
                 Box::new(move || {
+                    // Beside a poll, which may clone at the same time.
+                    drop(waker.clone());
                     drop(waker);
                     Kept::Nothing
                 })
@@ -356,7 +358,10 @@ impl Act {
                 let joiner = world.joiner.take().expect("one act uses it");
                 let ledger = world.ledger.clone();
                 Box::new(move || {
-                    let answer = joiner.register(Waker::from(Arc::new(JoinerWaker(ledger))));
+                    let waker = Arc::new(JoinerWaker(ledger));
+                    let answer = joiner.register(Waker::from(waker.clone()));
+                    let is_kept = Arc::strong_count(&waker) == 2;
+                    assert!(answer != Join::Done || !is_kept, "a waker nobody needs is dropped");
                     Kept::Joiner(joiner, answer)
                 })
             }

@@ -19,7 +19,7 @@ use sync::{
 
 /// Drops the executor at any moment.
 fn end(executor: Executor) {
-    dawdle();
+    dawdle(40);
     drop(executor);
 }
 
@@ -45,18 +45,21 @@ fn strangers_wake_tasks_of_a_runtime_that_ends() {
                 let batons = batons.clone();
                 thread::spawn(move || {
                     batons[n].pass();
-                    // For no reason, and perhaps when all is over.
+                    dawdle(20);
+                    // For no reason, and perhaps when all is over. Nothing but these
+                    // wakers keeps the scheduler then.
                     let late: Vec<_> = batons.iter().filter_map(Baton::steal_waker).collect();
-                    thread::yield_now();
+                    drop(batons);
+                    dawdle(300);
                     late.into_iter().for_each(|it| it.wake());
                 })
             })
             .collect();
+        // Wakers that lie in the batons hold their cells, and so the homes.
+        drop(batons);
         end(executor);
         let early = watch.is_gone();
         strangers.into_iter().for_each(|it| it.join().unwrap());
-        // Wakers that lie in the batons still hold their cells, and so the homes.
-        drop(batons);
         watch.wait_for_the_end();
         ledger.fates();
         vec![early]
@@ -249,7 +252,7 @@ fn closures_are_queued_while_the_runtime_ends() {
         let spawner = {
             let ran = ran.clone();
             thread::spawn(move || {
-                dawdle();
+                dawdle(40);
                 let closures: Vec<_> = (0..3)
                     .map(|_| {
                         let ran = ran.clone();

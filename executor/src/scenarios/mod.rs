@@ -43,9 +43,9 @@ fn explore<T: Ord + Send + 'static>(
     std::mem::take(&mut *outcomes.lock().unwrap())
 }
 
-/// Lets others go first for a while, perhaps: to be there at any moment.
-fn dawdle() {
-    for _ in 0..thread_rng().gen_range(0..40) {
+/// Lets others go first, so many times at most: to be there at any moment.
+fn dawdle(times_max: usize) {
+    for _ in 0..thread_rng().gen_range(0..times_max) {
         thread::yield_now();
     }
 }

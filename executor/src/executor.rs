@@ -288,7 +288,7 @@ impl Handle {
         EnterGuard { entered: Some((entered, self.scheduler.driver.clone())) }
     }
 
-    /// Starts a task on this runtime. As [`spawn`](crate::spawn).
+    /// Starts a task on this runtime. As [`spawn`](fn@crate::spawn).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where

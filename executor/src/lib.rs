@@ -5,7 +5,7 @@
 //!
 //! # The life of a task
 //!
-//! 1. [`spawn`] takes memory from the worker's free list, writes the cell and puts
+//! 1. [`spawn()`] takes memory from the worker's free list, writes the cell and puts
 //!    the task at the end of the worker's queue.
 //! 2. The worker, or one that steals it, polls it with a fresh budget.
 //! 3. A leaf future returns `Pending` and notes what it waits for.

@@ -313,7 +313,7 @@ impl TaskBuilder {
         Options { name: self.name, location: Location::caller() }
     }
 
-    /// As [`spawn`](crate::spawn).
+    /// As [`spawn`](fn@crate::spawn).
     ///
     /// # Panics
     ///
@@ -327,11 +327,11 @@ impl TaskBuilder {
         spawn_with(self.options(), future)
     }
 
-    /// As [`spawn_local`](crate::spawn_local).
+    /// As [`spawn_local`].
     ///
     /// # Panics
     ///
-    /// As [`spawn_local`](crate::spawn_local).
+    /// As [`spawn_local`].
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -341,7 +341,7 @@ impl TaskBuilder {
         spawn_local_with(self.options(), future)
     }
 
-    /// As [`spawn_blocking`](crate::spawn_blocking).
+    /// As [`spawn_blocking`].
     ///
     /// # Panics
     ///

@@ -135,6 +135,20 @@ impl Event {
     /// # Cancel safety
     ///
     /// **Strict.**
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_sync::{Event, wait_blocking::WaitBlocking};
+    /// use std::sync::Arc;
+    ///
+    /// let event = Arc::new(Event::new());
+    /// let wait = event.clone().wait_owned();
+    /// let waiter = std::thread::spawn(|| wait.wait_blocking());
+    /// event.set();
+    /// waiter.join().unwrap();
+    /// assert!(event.is_set());
+    /// ```
     #[track_caller]
     pub fn wait_owned(self: Arc<Self>) -> WaitOwned {
         let site = Site::new(Kind::Event, &self.flag);

@@ -2,10 +2,12 @@
 
 use super::outcomes;
 use crate::seats::{Bed, GetUp, Seats, Unpark};
+use std::time::Duration;
 use sync::{
     driver::Seat,
+    parker::Parker,
     shim::{
-        Arc,
+        Arc, Lock,
         atomic::{AtomicUsize, Ordering::Relaxed},
         cell::UnsafeCell,
         thread,
@@ -114,4 +116,44 @@ fn edge_l3() {
         (setter.join().unwrap(), leader.join().unwrap())
     });
     assert_eq!(seen, [(false, true), (true, false), (true, true)].into());
+}
+
+/// A busy thread that looks into the poller takes no wake from the leader: with its
+/// event gathered by the wrong one, the leader finds the token before it sleeps.
+#[test]
+fn a_look_takes_no_wake_from_the_leader() {
+    /// The poller: its lock, and the event of a wake, which is gathered once.
+    struct Poller {
+        inside: Lock<()>,
+        event: Parker,
+    }
+    let seen = outcomes(|| {
+        let poller = Poller { inside: Lock::new(()), event: Parker::new() };
+        let shared = Arc::new((Seats::new(1), poller));
+        let (mine, theirs, busy) = (shared.clone(), shared.clone(), shared);
+        let waker = thread::spawn(move || {
+            if mine.0.unpark(Seat(0)) == Unpark::WakePoller {
+                mine.1.event.unpark();
+            }
+        });
+        let looker = thread::spawn(move || {
+            let inside = busy.1.inside.try_lock();
+            inside.is_some_and(|_inside| busy.1.event.park_timeout(Duration::ZERO))
+        });
+        let leader = thread::spawn(move || {
+            if !theirs.0.fall_asleep(Seat(0), Bed::Poller) {
+                return true;
+            }
+            let inside = theirs.1.inside.lock();
+            if theirs.0.is_in_poller(Seat(0)) {
+                theirs.1.event.park();
+            }
+            drop(inside);
+            theirs.0.get_up(Seat(0)) == GetUp::Token
+        });
+        waker.join().unwrap();
+        (looker.join().unwrap(), leader.join().unwrap())
+    });
+    // The event was gathered by the looker or was not; the token is always taken.
+    assert_eq!(seen, [(false, true), (true, true)].into());
 }

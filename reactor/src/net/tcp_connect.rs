@@ -23,8 +23,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// That of the last address, which it names: see
-    /// [`AddressError`](super::AddressError).
+    /// That of the last address, which it names: see [`AddressError`].
     ///
     /// # Panics
     ///

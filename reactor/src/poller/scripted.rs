@@ -159,9 +159,11 @@ impl Poller for Scripted {
     fn turn(
         &self,
         sleep: Nap,
+        may_sleep: &dyn Fn() -> bool,
         max: usize,
         deliver: &mut dyn FnMut(Token, Ready),
     ) -> io::Result<usize> {
+        let sleep = if may_sleep() { sleep } else { Nap::No };
         if sleep == Nap::No && self.script.state.lock().is_occupied {
             return Ok(0);
         }

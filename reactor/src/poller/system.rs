@@ -16,7 +16,7 @@
 use super::{Nap, Poller, Token};
 use crate::readiness::{Interest, Ready};
 use mio::{event::Event, unix::SourceFd};
-use std::{io, mem, os::fd::RawFd, time::Duration};
+use std::{io, os::fd::RawFd, time::Duration};
 use sync::shim::Lock;
 
 #[cfg(target_os = "linux")]
@@ -48,8 +48,6 @@ struct Inside {
     /// The buffer for 2ⁿ events at index n: mio takes as many as fit in, so the
     /// size of the buffer is the limit of the turn.
     buffers: [Option<mio::Events>; EVENTS_MAX_LOG2 as usize + 1],
-    /// A wake was met by a turn that did not sleep.
-    is_woken: bool,
 }
 
 impl System {
@@ -65,7 +63,7 @@ impl System {
             registry.register(&mut SourceFd(&timer.as_raw_fd()), token, mio::Interest::READABLE)?;
             timer
         };
-        let inside = Lock::new(Inside { poll, buffers: Default::default(), is_woken: false });
+        let inside = Lock::new(Inside { poll, buffers: Default::default() });
         Ok(Self {
             registry,
             waker,
@@ -127,6 +125,7 @@ impl Poller for System {
     fn turn(
         &self,
         sleep: Nap,
+        may_sleep: &dyn Fn() -> bool,
         max: usize,
         deliver: &mut dyn FnMut(Token, Ready),
     ) -> io::Result<usize> {
@@ -136,16 +135,14 @@ impl Poller for System {
             Nap::For(_) | Nap::Forever => Some(self.inside.lock()),
         };
         let Some(mut guard) = guard else { return Ok(0) };
-        let Inside { poll, buffers, is_woken } = &mut *guard;
-        // A wake is for who sleeps: one that a mere look met ends the next sleep.
-        let timeout = match sleep != Nap::No && mem::take(is_woken) {
-            true => Some(Duration::ZERO),
-            false => self.timeout(sleep),
-        };
+        // A thread that only looked may have gathered the event of a wake that came
+        // since our caller fell asleep; one that comes from here on is ours.
+        let sleep = if may_sleep() { sleep } else { Nap::No };
+        let Inside { poll, buffers } = &mut *guard;
         let size = max.max(1).ilog2().min(EVENTS_MAX_LOG2);
         let events =
             buffers[size as usize].get_or_insert_with(|| mio::Events::with_capacity(1 << size));
-        match poll.poll(events, timeout) {
+        match poll.poll(events, self.timeout(sleep)) {
             Ok(()) => {}
             // A signal: as if nothing had come.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -154,13 +151,9 @@ impl Poller for System {
         let mut count = 0;
         for event in events.iter() {
             let token = Token(event.token().0);
-            match token {
-                Token::WAKE => *is_woken |= sleep == Nap::No,
-                token if token.is_reserved() => {}
-                token => {
-                    deliver(token, from_mio(event));
-                    count += 1;
-                }
+            if !token.is_reserved() {
+                deliver(token, from_mio(event));
+                count += 1;
             }
         }
         Ok(count)
@@ -204,8 +197,9 @@ mod tests {
 
     fn turn(system: &System, sleep: Nap, max: usize) -> Vec<(Token, Ready)> {
         let mut events = vec![];
-        let count =
-            system.turn(sleep, max, &mut |token, ready| events.push((token, ready))).unwrap();
+        let count = system
+            .turn(sleep, &|| true, max, &mut |token, ready| events.push((token, ready)))
+            .unwrap();
         assert_eq!(count, events.len());
         events
     }
@@ -219,20 +213,6 @@ mod tests {
         theirs.write_all(b"x").unwrap();
         assert_eq!(turn(&system, Nap::Forever, 8), [(Token(7), Ready::READABLE)]);
         assert!(turn(&system, Nap::No, 8).is_empty());
-    }
-
-    /// The wake is an edge: the kernel tells it once, to whoever comes first.
-    #[test]
-    fn a_wake_is_for_the_next_sleep_whoever_looks_before() {
-        let system = System::new().unwrap();
-        system.wake();
-        assert!(turn(&system, Nap::No, 8).is_empty());
-        assert!(turn(&system, Nap::No, 8).is_empty());
-        assert!(turn(&system, Nap::Forever, 8).is_empty());
-        let soon = Duration::from_millis(1);
-        let start = shim::now();
-        assert!(turn(&system, Nap::For(soon), 8).is_empty());
-        assert!(soon <= start.elapsed(), "it ended one sleep, not two");
     }
 
     #[test]

@@ -66,6 +66,7 @@ use super::{
     clock::{later, sooner},
     entry::{End, Node},
     heap::Heap,
+    mark::thread_mark,
 };
 use std::{
     fmt,
@@ -87,8 +88,8 @@ pub(crate) use super::entry::Status;
 /// Nodes that are allocated together: 2 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
-/// Timers fired in one holding of the lock, so that a million of them do not
-/// keep the seat's own thread out for long.
+/// Timers fired in one holding of the lock: a million do not
+/// keep the seat's own thread out.
 const BATCH: usize = 256;
 
 /// The deadline that never comes: about 292 years after the seat's beginning.
@@ -100,7 +101,7 @@ const ORIGIN: u64 = 1 << 63;
 /// The stack of returned nodes is empty.
 const EMPTY: u32 = u32::MAX;
 
-/// The seat has ended: nobody drains the stack any more.
+/// The seat has ended: the stack is not drained.
 const CLOSED: u32 = u32::MAX - 1;
 
 /// The timers of one seat.
@@ -300,7 +301,6 @@ impl Ledger {
 
     /// Fires some. Returns whether more may be due.
     fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
-        // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {
@@ -598,13 +598,4 @@ unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
     drop(queue);
     // Only now: the lock is part of it.
     drop(keep);
-}
-
-/// A number that tells this thread from the others that live. 0: the thread is
-/// being torn down.
-fn thread_mark() -> usize {
-    sync::thread_local! {
-        static MARK: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
-    }
-    MARK.try_with(|mark| std::ptr::from_ref(mark).addr()).unwrap_or(0)
 }

@@ -96,7 +96,18 @@ impl<T> Condition<T> {
     ///
     /// # Cancel safety
     ///
-    /// **Loses its place.**
+    /// **Loses its place.** A lock that was granted and not seen goes to the next
+    /// in line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let condition = bowerbird_sync::Condition::new(1);
+    /// *condition.lock().await += 1;
+    /// assert_eq!(condition.into_inner(), 2);
+    /// # });
+    /// ```
     #[doc(alias = "acquire")]
     #[track_caller]
     #[inline]

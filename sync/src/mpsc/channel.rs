@@ -28,6 +28,7 @@ use crate::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     wait_queue::{Decision, Locked, Primitive, WaitQueue},
+    wake_batch::drop_unneeded,
 };
 use std::{
     collections::VecDeque,
@@ -328,7 +329,12 @@ impl<T> Channel<T> {
                 }
             });
             match step {
-                Step::Return(poll) => return poll,
+                Step::Return(poll) => {
+                    // An old one, or one not needed. What was taken is not lost if
+                    // its destructor panics.
+                    drop_unneeded(fresh);
+                    return poll;
+                }
                 Step::Clone => fresh = Some(waker.clone()),
             }
         }

@@ -137,7 +137,21 @@ impl Notify {
     ///
     /// # Cancel safety
     ///
-    /// **Loses its place.**
+    /// **Loses its place.** As [`notified`](Self::notified).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_sync::{Notify, wait_blocking::WaitBlocking};
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(Notify::new());
+    /// let notified = notify.clone().notified_owned();
+    /// let listener = std::thread::spawn(|| notified.wait_blocking());
+    /// notify.notify_waiters(); // it was made before
+    /// listener.join().unwrap();
+    /// assert_eq!(Arc::strong_count(&notify), 1);
+    /// ```
     #[track_caller]
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified { listener: Listener::new(OwnerOf(self)) }

@@ -229,6 +229,17 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// **Loses its place.**
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let semaphore = std::sync::Arc::new(bowerbird_sync::Semaphore::new(1));
+    /// let permit = semaphore.clone().acquire_owned().await?;
+    /// assert!(std::sync::Arc::ptr_eq(permit.semaphore(), &semaphore));
+    /// # Ok::<(), bowerbird_sync::semaphore::AcquireError>(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
         self.acquire_many_owned(1)

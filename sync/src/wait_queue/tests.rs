@@ -249,3 +249,23 @@ fn a_queue_shares_what_can_be_sent() {
     is_not!(Waiter<&'static Holds<Rc<u8>>>: Send);
     implements!(WakeBatch: Send, Unpin);
 }
+
+#[test]
+fn a_primitive_that_panics_still_wakes_whom_it_granted() {
+    const MANY: usize = 2 * WakeBatch::CAPACITY;
+    let numbers: Arc<Numbers> = Arc::default();
+    let count = Arc::new(Count::default());
+    let mut waiters: Vec<_> = (0..MANY).map(|_| waiter(&numbers)).collect();
+    for it in &mut waiters {
+        assert!(poll_with(it, &count.clone().into()).is_pending());
+    }
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        numbers.queue.with(|line| {
+            line.grant_all(|it| *it = Some(1));
+            std::panic::panic_any("primitive");
+        });
+    }));
+    assert!(panic.is_err());
+    assert_eq!(count.0.load(SeqCst), MANY);
+    assert!(waiters.iter_mut().all(|it| poll(it).is_ready()));
+}

@@ -86,7 +86,7 @@ fn ticker_among_ready() {
     let polls = both.map(|it| it.polls_while_due.to_string());
     println!(
         "{} | |",
-        cells("", "… most polls of the others from when a tick was due to it", polls)
+        cells("", "… most polls on its thread from when a tick was due to the tick", polls)
     );
 }
 

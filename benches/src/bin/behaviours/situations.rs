@@ -3,6 +3,7 @@
 
 use bowerbird_bench::{Runtime, clock, spread::Spread, work};
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
@@ -80,9 +81,9 @@ pub(crate) struct Ticks {
     pub(crate) count: u32,
     /// The longest time between two ticks.
     pub(crate) largest_gap: Duration,
-    /// The most polls of other tasks that began between the moment a tick was due
-    /// and the tick. Unlike the gap it does not grow while another program has the
-    /// processor.
+    /// The most polls of other tasks that the thread of a tick began between the
+    /// moment the tick was due and the tick. Unlike the gap, it does not grow while
+    /// another program has the processor.
     pub(crate) polls_while_due: u64,
 }
 
@@ -104,24 +105,24 @@ pub(crate) fn ticker_among_ready<R: Runtime>() -> Ticks {
     })
 }
 
-/// What the ticker and the others tell each other. Relaxed, all of it: numbers to be
-/// counted, and a flag that is seen in time.
+/// What the ticker and the others tell each other. Relaxed, all of it: a number and
+/// a flag that are seen in time.
 struct Crowd {
     start: Instant,
     /// When the next tick is due, in nanoseconds after `start`.
     due: AtomicU64,
-    polls_while_due: AtomicU64,
     is_over: AtomicBool,
+}
+
+thread_local! {
+    /// A moment when a tick was due, and the polls that began here since then.
+    static POLLS_SINCE: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 impl Crowd {
     fn new() -> Self {
-        Self {
-            start: clock::now(),
-            due: AtomicU64::new(u64::MAX),
-            polls_while_due: AtomicU64::new(0),
-            is_over: AtomicBool::new(false),
-        }
+        let (due, is_over) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        Self { start: clock::now(), due, is_over }
     }
 
     fn nanos(&self) -> u64 {
@@ -129,9 +130,16 @@ impl Crowd {
     }
 
     fn note_poll(&self) {
-        if self.nanos() >= self.due.load(Relaxed) {
-            self.polls_while_due.fetch_add(1, Relaxed);
+        let due = self.due.load(Relaxed);
+        if self.nanos() >= due {
+            POLLS_SINCE.set((due, Self::polls_since(due) + 1));
         }
+    }
+
+    /// The polls that began on this thread since a tick was due.
+    fn polls_since(due: u64) -> u64 {
+        let (moment, polls) = POLLS_SINCE.get();
+        if moment == due { polls } else { 0 }
     }
 }
 
@@ -157,13 +165,13 @@ async fn tick<R: Runtime>(crowd: Arc<Crowd>) -> Ticks {
     let start = clock::now();
     let mut last = start;
     while last - start < LONG_ENOUGH {
-        crowd.due.store(crowd.nanos() + PERIOD.as_nanos() as u64, Relaxed);
+        let due = crowd.nanos() + PERIOD.as_nanos() as u64;
+        crowd.due.store(due, Relaxed);
         R::sleep(PERIOD).await;
-        crowd.due.store(u64::MAX, Relaxed);
         let now = clock::now();
         ticks.count += 1;
         ticks.largest_gap = ticks.largest_gap.max(now - last);
-        ticks.polls_while_due = ticks.polls_while_due.max(crowd.polls_while_due.swap(0, Relaxed));
+        ticks.polls_while_due = ticks.polls_while_due.max(Crowd::polls_since(due));
         last = now;
     }
     crowd.is_over.store(true, Relaxed);

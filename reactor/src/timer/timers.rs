@@ -47,9 +47,8 @@
 //! | Y4   | the lock of [`Queue`]    | the same             | deadlines, first      |
 //! |      |                          |                      | wakers, free nodes    |
 //!
-//! `next`, the earliest deadline, crosses by nothing: it is written under the
-//! lock, and read as a hint. A thread that is to hear of an earlier deadline set
-//! by another is unparked after it (the sleep's own edge).
+//! `next`, the earliest deadline, is written under the lock and read as a hint: who
+//! is to hear of an earlier one is unparked after it (the sleep's own edge).
 //!
 //! # Rejected
 //!
@@ -88,8 +87,7 @@ pub(crate) use super::entry::Status;
 /// Nodes that are allocated together: 2 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
-/// Timers fired in one holding of the lock: a million do not
-/// keep the seat's own thread out.
+/// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
 
 /// The deadline that never comes: about 292 years after the seat's beginning.
@@ -373,6 +371,7 @@ impl Ledger {
 
     /// Ends the seat: see [`Timers`].
     fn close(ledger: &Arc<Self>, orphans: &mut Vec<Waker>) {
+        // Y4: as in `insert`.
         let mut queue = ledger.queue.lock();
         ledger.drain_and_leave(&mut queue, CLOSED);
         while let Some(id) = queue.heap.pop_due(u64::MAX) {

@@ -105,3 +105,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
         Err(error) => panic!("{error}"),
     }
 }
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

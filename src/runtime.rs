@@ -248,7 +248,7 @@ impl Builder {
         self.with(|it| it.thread_name(name))
     }
 
-    /// The stack size of threads, in bytes. By default what std uses.
+    /// The stack size of threads, in bytes; 64 KiB at least. By default what std uses.
     pub fn thread_stack_size(self, bytes: usize) -> Self {
         self.with(|it| it.thread_stack_size(bytes))
     }

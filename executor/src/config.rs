@@ -14,6 +14,9 @@ use sync::coop;
 
 /// Workers at most: seats are counted in 32 bits, and nobody has more cores.
 pub(crate) const WORKERS_MAX: usize = 1 << 12;
+/// The smallest stack that a thread of the runtime may be given, in bytes: room for
+/// the loop of a worker, built without optimizations, and a small future.
+pub(crate) const STACK_MIN: usize = 64 * 1024;
 /// Threads that may sleep in the driver while they run a future of their own
 /// beside the workers. Those that come later park by themselves.
 pub(crate) const GUESTS_MAX: usize = 16;

@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
@@ -245,33 +245,5 @@ fn local_tasks_and_others_take_turns() {
             let others = out.unwrap();
             assert!((900..=1_200).contains(&others), "{others} polls of others for 1,000 of ours");
         }
-    });
-}
-
-/// tokio's LIFO slot kept the woken task behind a long poll.
-#[test]
-#[ignore = "needs somebody who watches for polls that do not end"]
-fn a_task_woken_by_a_poll_that_goes_on_is_taken_by_another_worker() {
-    limited(|| {
-        let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        let (event, ran) = (Arc::new(Event::new()), Arc::new(AtomicBool::new(false)));
-        let (theirs, flag) = (event.clone(), ran.clone());
-        let woken = runtime.spawn(async move {
-            theirs.wait().await;
-            flag.store(true, Relaxed);
-        });
-        let waker = runtime.spawn(async move {
-            yield_now().await;
-            event.set();
-            // Something else to do, which makes the slot's task steal-worthy.
-            drop(spawn(async {}));
-            while !ran.load(Relaxed) {
-                thread::yield_now();
-            }
-        });
-        runtime.block_on(async {
-            waker.await.unwrap();
-            woken.await.unwrap();
-        });
     });
 }

@@ -32,6 +32,10 @@ fn numbers_that_make_no_sense_are_refused_with_advice() {
         assert!(matches!(pool, BuildError::BlockingThreads), "{pool}");
         let budget = refusal(multi().budget(0));
         assert!(matches!(budget, BuildError::Budget), "{budget}");
+        for bytes in [0, 1, 65_535] {
+            let stack = refusal(multi().thread_stack_size(bytes));
+            assert!(matches!(stack, BuildError::StackSize(n) if n == bytes), "{stack}");
+        }
         let error = io::Error::from(refusal(multi().worker_threads(0)));
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         let run = multi().worker_threads(0).run(async {});

@@ -230,6 +230,9 @@ impl Builder {
             () if config.thread_stack_size.is_some_and(|bytes| bytes < STACK_MIN) => {
                 Err(BuildError::StackSize(config.thread_stack_size.unwrap_or_default()))
             }
+            () if config.thread_name.contains('\0') => {
+                Err(BuildError::ThreadName(config.thread_name.clone()))
+            }
             () => Ok(()),
         }
     }
@@ -247,6 +250,8 @@ pub enum BuildError {
     Budget,
     /// A stack of so many bytes is too small.
     StackSize(usize),
+    /// No thread can have a name with a zero byte in it.
+    ThreadName(Arc<str>),
     /// The system gave no thread.
     NoThread(io::Error),
     /// The system gave no driver: no file descriptor, most likely.
@@ -288,7 +293,7 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoThread(error) | Self::Driver(error) => Some(error),
-            Self::Workers(_) | Self::BlockingThreads | Self::Budget | Self::StackSize(_) => None,
+            _ => None,
         }
     }
 }

@@ -300,14 +300,16 @@ enum Act {
     Detach,
     /// Leaves a waker in the handle.
     Register,
+    /// The same, and drops the handle.
+    Leave,
     /// Is a worker.
     Run,
 }
 
-use Act::{Abort, Detach, DropWaker, Register, Run, WakeByRef};
+use Act::{Abort, Detach, DropWaker, Leave, Register, Run, WakeByRef};
 
 impl Act {
-    const ALL: [Self; 7] = [Act::Wake, WakeByRef, DropWaker, Abort, Detach, Register, Run];
+    const ALL: [Self; 8] = [Act::Wake, WakeByRef, DropWaker, Abort, Detach, Register, Leave, Run];
 
     /// What it takes out of the world and does on a thread of its own. What it
     /// gives back is dropped at the end, by one thread.
@@ -365,6 +367,16 @@ impl Act {
                     Kept::Joiner(joiner, answer)
                 })
             }
+            Leave => {
+                let joiner = world.joiner.take().expect("one act uses it");
+                let ledger = world.ledger.clone();
+                Box::new(move || {
+                    let waker = Arc::new(JoinerWaker(ledger));
+                    let _ = joiner.register(Waker::from(waker.clone()));
+                    drop(joiner);
+                    Kept::Left(waker)
+                })
+            }
             Run => {
                 let home = Sent(NonNull::from(&world.scheduler.home));
                 Box::new(move || {
@@ -388,6 +400,7 @@ enum Kept {
     Nothing,
     Waker(Waker),
     Joiner(Joiner<Output>, Join),
+    Left(Arc<JoinerWaker>),
 }
 
 /// All acts at once, on a task that waits; if one is a worker's, on one that was
@@ -414,6 +427,8 @@ fn the_rest<const N: usize>(world: World, kept: [Kept; N]) -> End {
                 world.joiner = Some(joiner);
                 registered = Some(answer);
             }
+            // Though the cell is still there.
+            Kept::Left(waker) => assert_eq!(Arc::strong_count(&waker), 1, "a waker was left"),
         }
     }
     wakers.extend(world.waker.take());
@@ -429,7 +444,7 @@ fn the_rest<const N: usize>(world: World, kept: [Kept; N]) -> End {
 
 /// Whether two acts do not need the same thing of which there is one.
 fn is_possible([one, two]: [Act; 2]) -> bool {
-    let joins = |act: Act| matches!(act, Detach | Register);
+    let joins = |act: Act| matches!(act, Detach | Register | Leave);
     !(joins(one) && joins(two)) && !(one == two && matches!(one, DropWaker | Run))
 }
 
@@ -494,10 +509,14 @@ fn wakes_by_reference_beside_a_poll() {
     check_pairs_beside_a_poll(Kind::Local, |act| act == WakeByRef);
 }
 
-/// Every other pair, and those that abort once more.
 #[test]
-fn ends_beside_a_poll() {
-    check_pairs_beside_a_poll(Kind::Local, |act| matches!(act, DropWaker | Detach | Register));
+fn ends_of_wakers_beside_a_poll() {
+    check_pairs_beside_a_poll(Kind::Local, |act| act == DropWaker);
+}
+
+#[test]
+fn ends_of_handles_beside_a_poll() {
+    check_pairs_beside_a_poll(Kind::Local, |act| matches!(act, Detach | Register | Leave));
 }
 
 /// What a thread that knows nothing of the scheduler does while that ends.

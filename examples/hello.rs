@@ -4,8 +4,10 @@
 //! cargo run --release --example hello
 //! ```
 
-use bowerbird::{gather, spawn, time::sleep};
-use std::time::{Duration, Instant};
+use bowerbird::{
+    gather, spawn,
+    time::{Duration, Instant, sleep},
+};
 
 async fn greet(name: &'static str, delay: Duration) -> String {
     sleep(delay).await;

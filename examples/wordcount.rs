@@ -8,13 +8,12 @@
 //! the counts gathered. Then one thread does the same without us, and the totals
 //! must be equal.
 
-use bowerbird::{spawn, spawn_blocking, try_gather};
+use bowerbird::{spawn, spawn_blocking, time::Instant, try_gather};
 use std::{
     env, fs, io,
     iter::Sum,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
 };
 
 /// What is counted.

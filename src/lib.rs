@@ -77,7 +77,7 @@ pub mod sync {
 
 /// Reading and writing: the traits of `futures-io`, and descriptors of any kind.
 pub mod io {
-    pub use reactor::{AsyncFd, Interest, Readiness, Ready, ReadyGuard};
+    pub use reactor::{AsyncFd, Interest, Readiness, Ready, ReadyGuard, ShuttingDown};
 }
 
 /// Runs a program: sets a runtime up on all cores, runs `main` on this thread as
@@ -105,3 +105,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
         Err(error) => panic!("{error}"),
     }
 }
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

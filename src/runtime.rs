@@ -171,8 +171,7 @@ impl LocalRuntime {
     ///
     /// # Panics
     ///
-    /// If `future` panics; then the local tasks are dropped as well. Inside a task
-    /// of this same runtime.
+    /// If `future` panics; the local tasks stay. Inside a task of this same runtime.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.executor.block_on(future)
@@ -249,7 +248,7 @@ impl Builder {
         self.with(|it| it.thread_name(name))
     }
 
-    /// The stack size of threads, in bytes. By default what std uses.
+    /// The stack size of threads, in bytes; 64 KiB at least. By default what std uses.
     pub fn thread_stack_size(self, bytes: usize) -> Self {
         self.with(|it| it.thread_stack_size(bytes))
     }
@@ -375,7 +374,7 @@ impl Builder {
         executor.run_with(driver, |handle| connect(reactor, handle), main)
     }
 
-    fn parts(self) -> Result<(executor::Builder, Arc<dyn Driver>, Option<Reactor>), Error> {
+    fn parts(self) -> Result<Parts, Error> {
         let executor = crate::report::default_hook(self.executor);
         if let Some(driver) = self.driver {
             return Ok((executor, driver, None));
@@ -391,6 +390,9 @@ impl Builder {
         Ok((executor, Arc::new(reactor.clone()), Some(reactor)))
     }
 }
+
+/// What a runtime is built of; no reactor if the driver is the user's.
+type Parts = (executor::Builder, Arc<dyn Driver>, Option<Reactor>);
 
 /// Lets the reactor resolve names on the executor's blocking pool.
 fn connect(reactor: Option<Reactor>, handle: &Handle) {

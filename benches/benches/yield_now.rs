@@ -1,22 +1,13 @@
 //! What does it cost to let others run?
 
-use bowerbird_bench::{Runtime, runtimes::Tokio, work};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+mod column;
 
-const TASKS: u64 = 200;
-const ROUNDS: u64 = 50;
+use bowerbird_bench::work::Workload;
+use criterion::{Criterion, criterion_group, criterion_main};
 
-fn column<R: Runtime>(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("yield_among_200");
-    group.throughput(Throughput::Elements(TASKS * ROUNDS));
-    for workers in [1, 2] {
-        let runtime = R::new(workers);
-        group.bench_function(BenchmarkId::new(R::NAME, workers), |bencher| {
-            bencher.iter(|| runtime.run(work::yield_among::<R>(TASKS, ROUNDS)));
-        });
-    }
-    group.finish();
+fn yield_now(criterion: &mut Criterion) {
+    column::compare(criterion, Workload::YieldAmong);
 }
 
-criterion_group!(benches, column::<Tokio>);
+criterion_group!(benches, yield_now);
 criterion_main!(benches);

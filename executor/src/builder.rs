@@ -1,7 +1,7 @@
 //! How an executor is set up.
 
 use crate::{
-    config::{Config, Flavor, WORKERS_MAX},
+    config::{Config, Flavor, STACK_MIN, WORKERS_MAX},
     executor::{Executor, Handle, LocalExecutor},
     scheduler::Scheduler,
     unhandled::Unhandled,
@@ -55,7 +55,7 @@ impl Builder {
         self
     }
 
-    /// The stack size of threads, in bytes. By default what std uses.
+    /// The stack size of threads, in bytes; 64 KiB at least. By default what std uses.
     pub fn thread_stack_size(mut self, bytes: usize) -> Self {
         self.config.thread_stack_size = Some(bytes);
         self
@@ -227,6 +227,9 @@ impl Builder {
             }
             () if config.blocking_threads_max == 0 => Err(BuildError::BlockingThreads),
             () if config.budget == 0 => Err(BuildError::Budget),
+            () if config.thread_stack_size.is_some_and(|bytes| bytes < STACK_MIN) => {
+                Err(BuildError::StackSize(config.thread_stack_size.unwrap_or_default()))
+            }
             () => Ok(()),
         }
     }
@@ -242,6 +245,8 @@ pub enum BuildError {
     BlockingThreads,
     /// No operation per poll.
     Budget,
+    /// A stack of so many bytes is too small.
+    StackSize(usize),
     /// The system gave no thread.
     NoThread(io::Error),
     /// The system gave no driver: no file descriptor, most likely.
@@ -262,6 +267,10 @@ impl fmt::Display for BuildError {
                 f.write_str("max_blocking_threads(0): spawn_blocking needs at least one thread")
             }
             Self::Budget => f.write_str("budget(0): a poll must be able to do one operation"),
+            Self::StackSize(bytes) => write!(
+                f,
+                "thread_stack_size({bytes}): a thread needs {STACK_MIN} bytes at least"
+            ),
             Self::NoThread(error) => write!(
                 f,
                 "a worker thread could not be started ({error}): ask for fewer workers, or raise \
@@ -280,7 +289,7 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoThread(error) | Self::Driver(error) => Some(error),
-            Self::Workers(_) | Self::BlockingThreads | Self::Budget => None,
+            Self::Workers(_) | Self::BlockingThreads | Self::Budget | Self::StackSize(_) => None,
         }
     }
 }

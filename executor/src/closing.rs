@@ -54,6 +54,9 @@ use sync::shim::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+/// Desks at which nobody sits, each in the box in which it is passed on.
+pub(crate) type Desks = Vec<Box<Desk>>;
+
 /// The desks of a runtime, and its end.
 #[derive(Debug)]
 pub(crate) struct Closing {
@@ -62,14 +65,18 @@ pub(crate) struct Closing {
     changed: Condvar,
 }
 
+/// The desk of those that want none.
+const NO_DESK: usize = usize::MAX;
+
 #[derive(Debug, Default)]
 struct State {
     is_begun: bool,
     /// Threads that may be polling stealable tasks.
     pollers: usize,
     /// Desks at which nobody sits.
-    desks: Vec<Box<Desk>>,
-    /// Who would like to sit, and at which one, in order.
+    desks: Desks,
+    /// Who would like to sit, and at which one, in order; at none who only waits for
+    /// the end.
     waiting: Vec<(usize, Arc<Inbox>)>,
     is_finishing: bool,
     is_finished: bool,
@@ -84,10 +91,10 @@ struct State {
 pub(crate) enum Duty {
     /// Nothing.
     Go,
-    /// Wake this thread: its desk is free.
-    Wake(Arc<Inbox>),
+    /// Wake these threads: a desk is free.
+    Wake(Vec<Arc<Inbox>>),
     /// Finish: drop all futures, with these desks.
-    Finish(Vec<Box<Desk>>),
+    Finish(Desks),
 }
 
 /// What a thread gets that asks for a desk.
@@ -104,7 +111,7 @@ pub(crate) enum Sit {
 
 impl Closing {
     /// A runtime with these desks.
-    pub(crate) fn new(desks: Vec<Box<Desk>>) -> Self {
+    pub(crate) fn new(desks: Desks) -> Self {
         let state = State { desks, ..State::default() };
         Self { begun: AtomicBool::new(false), state: Lock::new(state), changed: Condvar::new() }
     }
@@ -163,7 +170,17 @@ impl Closing {
         state.duty()
     }
 
-    /// A thread gives up waiting for a desk.
+    /// A thread stays without a desk, and wants to be woken when the end begins.
+    /// `false`: it has begun.
+    pub(crate) fn linger(&self, inbox: &Arc<Inbox>) -> bool {
+        let mut state = self.state.lock();
+        if !state.is_begun && !state.waiting.iter().any(|(_, it)| Arc::ptr_eq(it, inbox)) {
+            state.waiting.push((NO_DESK, inbox.clone()));
+        }
+        !state.is_begun
+    }
+
+    /// A thread gives up waiting for a desk, or for the end.
     pub(crate) fn forget(&self, inbox: &Arc<Inbox>) -> Duty {
         let mut state = self.state.lock();
         state.waiting.retain(|(_, it)| !Arc::ptr_eq(it, inbox));
@@ -222,7 +239,8 @@ impl State {
 
     fn duty(&mut self) -> Duty {
         if !self.is_begun {
-            return self.next_to_sit().map_or(Duty::Go, Duty::Wake);
+            let next = self.next_to_sit();
+            return if next.is_empty() { Duty::Go } else { Duty::Wake(next) };
         }
         if self.pollers > 0 || self.is_finishing {
             return Duty::Go;
@@ -231,10 +249,19 @@ impl State {
         Duty::Finish(std::mem::take(&mut self.desks))
     }
 
-    /// The first in the queue whose desk is free.
-    fn next_to_sit(&self) -> Option<Arc<Inbox>> {
+    /// Those in the queue whose desk is free, up to the first that sleeps: the others
+    /// come by themselves, but may be in a poll that waits for whoever sits there.
+    fn next_to_sit(&self) -> Vec<Arc<Inbox>> {
         let is_free = |index: usize| self.desks.iter().any(|desk| desk.index == index);
-        self.waiting.iter().find(|(index, _)| is_free(*index)).map(|(_, it)| it.clone())
+        let waiting = self.waiting.iter().filter(|(index, _)| is_free(*index));
+        let mut next = vec![];
+        for (_, inbox) in waiting {
+            next.push(inbox.clone());
+            if inbox.is_asleep() {
+                break;
+            }
+        }
+        next
     }
 }
 

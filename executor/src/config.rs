@@ -14,6 +14,9 @@ use sync::coop;
 
 /// Workers at most: seats are counted in 32 bits, and nobody has more cores.
 pub(crate) const WORKERS_MAX: usize = 1 << 12;
+/// The smallest stack that a thread of the runtime may be given, in bytes: room for
+/// the loop of a worker, built without optimizations, and a small future.
+pub(crate) const STACK_MIN: usize = 64 * 1024;
 /// Threads that may sleep in the driver while they run a future of their own
 /// beside the workers. Those that come later park by themselves.
 pub(crate) const GUESTS_MAX: usize = 16;
@@ -42,6 +45,9 @@ pub enum Flavor {
 /// A callback without arguments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
+/// A callback that hears of unhandled errors.
+type UnhandledHook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
+
 /// What users may watch.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -49,7 +55,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Hook>,
     pub(crate) thread_park: Option<Hook>,
     pub(crate) thread_unpark: Option<Hook>,
-    pub(crate) unhandled: Option<Arc<dyn Fn(&Unhandled) + Send + Sync>>,
+    pub(crate) unhandled: Option<UnhandledHook>,
 }
 
 impl Hooks {

@@ -199,14 +199,18 @@ impl Drop for EnteredShared {
 }
 
 /// Makes `context` the innermost one again: user code may have kept the guard of
-/// another one beyond its poll.
+/// another one beyond its poll. Returns whether it had.
 #[inline]
-pub(crate) fn restore(context: &Context) {
-    let _ = CURRENT.try_with(|current| {
-        if !ptr::eq(current.get(), context) {
-            current.set(context);
-        }
-    });
+#[must_use]
+pub(crate) fn restore(context: &Context) -> bool {
+    let replaced = CURRENT.try_with(|current| !ptr::eq(current.replace(context), context));
+    replaced.unwrap_or(false)
+}
+
+/// Calls `look` with the innermost context in which this thread runs tasks, past
+/// guards that a task holds.
+pub(crate) fn with_presence<T>(look: impl FnOnce(Option<&Context>) -> T) -> T {
+    look(chain().find(|cx| cx.inbox.is_some()))
 }
 
 /// Calls `look` with the innermost context of this thread.

@@ -31,6 +31,8 @@ pub(crate) struct Desk {
     pub(crate) tick: Cell<u32>,
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
+    /// Whether pinned tasks are looked at before the queue, the next time.
+    pub(crate) is_pinned_first: Cell<bool>,
     pub(crate) is_searching: Cell<bool>,
     /// Whether the last look before sleep found something.
     pub(crate) saw_work: Cell<bool>,
@@ -47,6 +49,7 @@ impl Desk {
             rng: RefCell::new(Rng::new(seed)),
             tick: Cell::new(TICK_FIRST),
             slot_runs: Cell::new(0),
+            is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
             saw_work: Cell::new(false),
             is_asleep: Cell::new(false),

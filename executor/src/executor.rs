@@ -3,8 +3,9 @@
 use crate::{
     config::Flavor,
     context::{self, Context, EnteredShared},
+    make::Options,
     metrics::Metrics,
-    scheduler::{Options, Scheduler},
+    scheduler::Scheduler,
     shutdown::{Shutdown, ShutdownReport},
     spawn,
     task::{error::JoinError, info::TaskInfo, join::JoinHandle},
@@ -169,11 +170,13 @@ impl LocalExecutor {
         let options = Options::here();
         let scheduler = &self.home.scheduler;
         refuse_nested(scheduler);
-        let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
-        let result = run_main(&presence, scheduler, future, options);
-        presence.keep_pinned();
-        drop(presence);
-        output_of(result)
+        spawn::block_in_place(|| {
+            let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
+            let result = run_main(&presence, scheduler, future, options);
+            presence.keep_pinned();
+            drop(presence);
+            output_of(result)
+        })
     }
 
     /// Ends the executor; see [`Executor::shutdown`].
@@ -285,7 +288,7 @@ impl Handle {
         EnterGuard { entered: Some((entered, self.scheduler.driver.clone())) }
     }
 
-    /// Starts a task on this runtime. As [`spawn`](crate::spawn).
+    /// Starts a task on this runtime. As [`spawn`](fn@crate::spawn).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -435,7 +438,7 @@ impl fmt::Debug for EnterGuard {
 
 /// `run` inside a task would wait for a runtime on a thread of another one.
 pub(crate) fn refuse_inside_a_task() {
-    let is_inside = context::with(|cx| cx.is_some_and(|cx| cx.is_polling.get()));
+    let is_inside = context::any(|cx| cx.is_polling.get());
     assert!(
         !is_inside,
         "run was called inside a task: the program has a runtime already; await the future, or \

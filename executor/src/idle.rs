@@ -152,7 +152,7 @@ impl Idle {
     pub(crate) fn start_search(&self) -> bool {
         // Relaxed, both: a right that is given and taken by one word alone.
         let word = self.word.load(Relaxed);
-        word % ASLEEP == 0
+        word.is_multiple_of(ASLEEP)
             && self.word.compare_exchange(word, word + SEARCHING, Relaxed, Relaxed).is_ok()
     }
 
@@ -167,7 +167,7 @@ impl Idle {
     pub(crate) fn stop_search(&self) {
         // Relaxed: as in `start_search`; what crosses does so by D2.
         let before = self.word.fetch_sub(SEARCHING, Relaxed);
-        debug_assert!(before % ASLEEP > 0, "nobody searched");
+        debug_assert!(!before.is_multiple_of(ASLEEP), "nobody searched");
         fence(SeqCst);
     }
 
@@ -227,7 +227,7 @@ impl Idle {
 
 /// Somebody sleeps and nobody searches.
 fn wants_a_wake(word: u64) -> bool {
-    word >= ASLEEP && word % ASLEEP == 0
+    word >= ASLEEP && word.is_multiple_of(ASLEEP)
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

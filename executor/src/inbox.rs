@@ -44,6 +44,16 @@ pub(crate) enum Place {
     Parker,
 }
 
+impl Place {
+    /// The seat of the driver that this is, or the one for those without.
+    pub(crate) fn seat(self) -> Seat {
+        match self {
+            Self::Worker { seat, .. } | Self::Guest(seat) => seat,
+            Self::Parker => Seat::SHARED,
+        }
+    }
+}
+
 /// What comes for one thread.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -106,6 +116,11 @@ impl Inbox {
         let mut letters = self.letters.lock();
         letters.is_asleep = letters.tasks.is_empty();
         letters.is_asleep
+    }
+
+    /// Whether the thread sleeps, or is about to, and nobody has woken it yet.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.letters.lock().is_asleep
     }
 
     /// The thread got up. `false`: somebody who woke it has said so already.

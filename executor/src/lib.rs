@@ -5,7 +5,7 @@
 //!
 //! # The life of a task
 //!
-//! 1. [`spawn`] takes memory from the worker's free list, writes the cell and puts
+//! 1. [`spawn()`] takes memory from the worker's free list, writes the cell and puts
 //!    the task at the end of the worker's queue.
 //! 2. The worker, or one that steals it, polls it with a fresh budget.
 //! 3. A leaf future returns `Pending` and notes what it waits for.
@@ -20,14 +20,12 @@
 //! # Map
 //!
 //! ```text
-//!   builder ─▶ executor ─▶ thread ─▶ worker ─▶ scheduler ─▶ closing, context ─▶ desk ─▶ queue ─▶ task
-//!              spawn    ─▶ thread                  │             inbox ─▶ task
-//!                                                  ├─▶ blocking, idle, metrics, unhandled, config
+//!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
+//!                            └───▶ thread ─▶ worker ─▶ scheduler
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!             └▶ blocking, queue, idle, metrics, unhandled, config
 //! ```
 
-#[cfg(all(test, not(any(loom, shuttle))))]
-#[expect(unsafe_code, reason = "a waker made by hand")]
-mod attack;
 mod blocking;
 mod builder;
 mod closing;
@@ -42,6 +40,10 @@ mod executor;
 mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
+#[expect(unsafe_code, reason = "follows a home to its scheduler")]
+mod kinds;
+#[expect(unsafe_code, reason = "makes cells in memory that it took")]
+mod make;
 mod metrics;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
@@ -51,13 +53,14 @@ mod queue;
 mod rng;
 #[cfg(all(test, shuttle))]
 mod scenarios;
-#[expect(unsafe_code, reason = "makes cells, and follows a home to its scheduler")]
+#[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
 mod shutdown;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod smoke;
 mod spawn;
 mod task;
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[expect(unsafe_code, reason = "a waker made by hand")]
+mod tests;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
 mod thread;
 mod unhandled;

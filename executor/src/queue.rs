@@ -21,7 +21,7 @@
 //! |------|--------------------|--------------------|--------------------------------|
 //! | Q1   | [`Slot::put`]      | [`Slot::take`]     | the task, when a thief takes it |
 
-use crate::task::{Task, raw::Header};
+use crate::task::{Task, header::Header};
 use std::collections::VecDeque;
 use sync::shim::{
     Lock,

@@ -23,7 +23,7 @@
 
 use crate::{
     blocking::{self, Job, Pool},
-    closing::{Closing, Duty},
+    closing::{Closing, Desks, Duty},
     config::Config,
     contain::caught,
     context::{self, Context},
@@ -34,16 +34,14 @@ use crate::{
     metrics::{Counters, Metrics},
     queue::{Injector, Slot},
     task::{
-        Birth, Home, Nature, Once, Record, Schedule, Stray, Task, Tenant, Why,
+        Home, Task, Tenant, Why,
+        holders::{self, Reference},
         info::TaskInfo,
-        join::JoinHandle,
-        raw::{self, Reference},
     },
     unhandled::Unhandled,
 };
 use std::{
     fmt,
-    panic::Location,
     ptr::NonNull,
     sync::{Arc, Weak},
     time::Duration,
@@ -69,11 +67,12 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Idle,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
-    /// One for each worker, and the last for everybody else.
-    homes: Box<[Home]>,
+    /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
+    /// would claim on each move that nobody points into it.
+    homes: Vec<Home>,
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
-    shared: Lock<Option<Tenant>>,
+    pub(crate) shared: Lock<Option<Tenant>>,
     /// Seats for guests.
     pub(crate) guest_seats: Lock<Vec<Seat>>,
     /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
@@ -91,13 +90,6 @@ pub(crate) struct Worker {
     pub(crate) is_wanted: AtomicBool,
 }
 
-/// How a new task is to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) location: &'static Location<'static>,
-}
-
 impl Scheduler {
     /// A scheduler at whose desks nobody sits yet.
     pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
@@ -105,7 +97,7 @@ impl Scheduler {
             let owner = this.as_ptr().cast::<()>();
             let count = config.workers;
             let stride = u32::try_from(count + 1).expect("the builder limits the workers");
-            let homes: Box<[_]> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
+            let homes: Vec<_> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
             let mut tenants = homes.iter().map(|home| {
                 // SAFETY: 1: one for each home. 2: the homes do not move, and
                 // desks are dropped before the scheduler, or with it.
@@ -141,7 +133,7 @@ impl Scheduler {
     /// # Safety
     ///
     /// 1. `home` is one of a scheduler's, which stays alive for `'a`.
-    unsafe fn of<'a>(home: NonNull<Home>) -> &'a Self {
+    pub(crate) unsafe fn of<'a>(home: NonNull<Home>) -> &'a Self {
         // SAFETY: alive, and in a scheduler, by 1.
         let owner = unsafe { home.as_ref() }.owner.cast::<Self>();
         // SAFETY: `new` made the home with the scheduler's own address.
@@ -157,147 +149,10 @@ impl Scheduler {
         self.this.upgrade().expect("somebody owns a scheduler that is in use")
     }
 
-    // ── making tasks ──────────────────────────────────────────────────────────
-
-    /// Makes a task that any worker may run, and queues it.
-    pub(crate) fn spawn<F>(&self, future: F, options: Options) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let location = options.location;
-        let made =
-            self.make(options, Nature::Stealable, 0, future, |home, _| Some(Stealable { home }));
-        match made {
-            Ok((task, handle)) => {
-                self.queue(task, Why::Spawned);
-                handle
-            }
-            Err(future) => {
-                drop(future);
-                JoinHandle::refused(location)
-            }
-        }
-    }
-
-    /// Makes a task that only this thread runs, and queues it.
-    ///
-    /// # Panics
-    ///
-    /// If this thread does not run pinned tasks of this runtime.
-    pub(crate) fn spawn_local<F>(
-        &self,
-        inbox: &Arc<Inbox>,
-        future: F,
-        options: Options,
-    ) -> JoinHandle<F::Output>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
-        let location = options.location;
-        // SAFETY: what the future borrows lives for ever, being 'static.
-        let made = unsafe { self.pin(inbox, future, options) };
-        match made {
-            Ok((task, handle)) => {
-                self.queue_pinned(inbox, task);
-                handle
-            }
-            Err(future) => {
-                drop(future);
-                JoinHandle::refused(location)
-            }
-        }
-    }
-
-    /// Makes a task that only the inbox's thread runs, and does not queue it.
-    ///
-    /// # Safety
-    ///
-    /// 1. What `future` borrows outlives the task: it completes, or the inbox's
-    ///    thread drops its pinned tasks, before that ends.
-    pub(crate) unsafe fn pin<F: Future>(
-        &self,
-        inbox: &Arc<Inbox>,
-        future: F,
-        options: Options,
-    ) -> Result<(Task, JoinHandle<F::Output>), F> {
-        self.make(options, Nature::Pinned, 0, future, |home, record| {
-            let key = inbox.enlist(record)?;
-            Some(Pinned { home, inbox: inbox.clone(), key })
-        })
-    }
-
-    /// Makes a job of a closure, for the blocking pool.
-    pub(crate) fn spawn_blocking<C, T>(&self, closure: C, options: Options) -> JoinHandle<T>
-    where
-        C: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let location = options.location;
-        let once = Once::new(closure);
-        let made = self.make(options, Nature::Blocking, 1, once, |home, _| Some(OnPool { home }));
-        let Ok((task, handle)) = made else {
-            return JoinHandle::refused(location);
-        };
-        self.engage();
-        // SAFETY: `make` was told to count one reference, and it is claimed here.
-        let reference = unsafe { task.counted() };
-        let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
-        if let Err(refused) = self.pool.submit(job) {
-            if let blocking::Reason::NoThread(error) = &refused.reason {
-                self.config.hooks.report(Unhandled::NoThread(error.to_string()));
-            }
-            // The job is cancelled by being dropped, and the handle says so.
-            drop(refused.job);
-        }
-        handle
-    }
-
-    /// Takes memory and makes a cell in it. Gives the future back if the end has
-    /// begun.
-    fn make<F: Future, S: Schedule>(
-        &self,
-        options: Options,
-        nature: Nature,
-        refs: i64,
-        future: F,
-        schedule: impl FnOnce(NonNull<Home>, NonNull<Record>) -> Option<S>,
-    ) -> Result<(Task, JoinHandle<F::Output>), F> {
-        let location = options.location;
-        let make = |tenant: &Tenant, future: F| {
-            let record = tenant.take(raw::layout::<F, S>());
-            let home = tenant.home();
-            let Some(schedule) = schedule(home, record) else {
-                // SAFETY: taken just now from this tenant, and nothing is in it.
-                unsafe { tenant.put_back_unused(record, raw::layout::<F, S>()) };
-                return Err(future);
-            };
-            // SAFETY: the home is alive with its tenant.
-            let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
-            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location };
-            // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
-            Ok(unsafe { raw::create(future, schedule, record, birth, refs) })
-        };
-        let made = context::with(|cx| {
-            let desk = cx.filter(|cx| cx.is_of(self.address())).and_then(Context::desk);
-            match desk {
-                Some(desk) => make(&desk.tenant, future),
-                // The cell is made under the lock, so that the end, which takes the
-                // tenant away, finds either no task here or a whole one.
-                None => match &*self.shared.lock() {
-                    Some(tenant) => make(tenant, future),
-                    None => Err(future),
-                },
-            }
-        });
-        made.map(|(task, joiner)| (task, JoinHandle::new(joiner, location)))
-    }
-
     // ── queueing tasks ────────────────────────────────────────────────────────
 
     /// Queues a stealable task, where the table above says.
-    fn queue(&self, task: Task, why: Why) {
+    pub(crate) fn queue(&self, task: Task, why: Why) {
         context::with(|cx| {
             let cx = cx.filter(|cx| cx.is_of(self.address()));
             match cx.and_then(Context::desk) {
@@ -351,7 +206,7 @@ impl Scheduler {
     }
 
     /// Queues a pinned task, on its own thread or in its inbox.
-    fn queue_pinned(&self, inbox: &Inbox, task: Task) {
+    pub(crate) fn queue_pinned(&self, inbox: &Inbox, task: Task) {
         let task = context::with(|cx| {
             let own = cx.filter(|cx| cx.inbox.as_deref().is_some_and(|it| std::ptr::eq(it, inbox)));
             match own {
@@ -363,9 +218,8 @@ impl Scheduler {
             }
         });
         let Some(task) = task else { return };
-        match inbox.push(task, || self.engage()) {
-            Some(place) => self.wake_at(place, &inbox.parker),
-            None => {}
+        if let Some(place) = inbox.push(task, || self.engage()) {
+            self.wake_at(place, &inbox.parker)
         }
     }
 
@@ -379,6 +233,23 @@ impl Scheduler {
             Place::Guest(seat) => self.driver.unpark(seat),
             Place::Parker => parker.unpark(),
         }
+    }
+
+    /// Makes `cx` this thread's innermost context again, after user code ran: a guard
+    /// of another runtime may have been kept.
+    #[inline]
+    pub(crate) fn restore(&self, cx: &Context) {
+        if context::restore(cx) {
+            self.reattach(cx);
+        }
+    }
+
+    /// Makes the seat of `cx` the innermost one for the driver, too.
+    #[cold]
+    fn reattach(&self, cx: &Context) {
+        let seat = cx.place.get().seat();
+        self.driver.detach(seat);
+        self.driver.attach(seat);
     }
 
     /// Whether there is work for a worker somewhere: the last look before sleep.
@@ -466,7 +337,7 @@ impl Scheduler {
     }
 
     /// Drops every future that is left, and closes all. Once, when nobody polls.
-    fn finish_end(&self, desks: Vec<Box<Desk>>) {
+    fn finish_end(&self, desks: Desks) {
         // No task is made from here on, and those that were made are whole.
         let shared = self.shared.lock().take();
         self.injector.close();
@@ -476,7 +347,7 @@ impl Scheduler {
                 // SAFETY: 1: `stealable` lists living tasks, each is listed once,
                 // and all pollers have left (C1). A destructor may end other
                 // tasks only by cancelling, which needs a poll. 2: they are `Send`.
-                unsafe { raw::cancel_in(record) };
+                unsafe { holders::cancel_in(record) };
                 cancelled += 1;
             }
         }
@@ -492,7 +363,9 @@ impl Scheduler {
     pub(crate) fn do_duty(&self, duty: Duty) {
         match duty {
             Duty::Go => {}
-            Duty::Wake(inbox) => self.wake_at(inbox.place(), &inbox.parker),
+            Duty::Wake(next) => {
+                next.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+            }
             Duty::Finish(desks) => self.finish_end(desks),
         }
     }
@@ -537,176 +410,14 @@ fn pool_config(config: &Config) -> blocking::Config {
     }
 }
 
-/// A task that any worker may run.
-struct Stealable {
-    home: NonNull<Home>,
-}
-
-// SAFETY: 1: `make` passes the record's own home. 2: queues give each task to one
-// worker, once; closed ones forget it.
-unsafe impl Schedule for Stealable {
-    type Route = NonNull<Home>;
-
-    const CLAIMED: bool = false;
-
-    fn home(&self) -> NonNull<Home> {
-        self.home
-    }
-
-    fn route(&self) -> NonNull<Home> {
-        self.home
-    }
-
-    #[inline]
-    fn is_local(home: NonNull<Home>) -> bool {
-        is_local(home)
-    }
-
-    #[inline]
-    fn schedule(home: NonNull<Home>, task: Task, why: Why) {
-        // SAFETY: 1: this thread is a worker, which holds the scheduler, or the
-        // caller's reference to the task does.
-        unsafe { Scheduler::of(home) }.queue(task, why);
-    }
-
-    fn ended(&self) {}
-
-    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
-        // SAFETY: 1 and 2 are the caller's.
-        unsafe { give_back(home, record) }
-    }
-
-    fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
-    }
-}
-
-/// Whether this thread works at a desk of the scheduler to which `home` belongs.
-fn is_local(home: NonNull<Home>) -> bool {
-    // SAFETY: alive, by the reference of whoever asks.
-    let owner = unsafe { home.as_ref() }.owner;
-    context::with(|cx| cx.is_some_and(|cx| cx.is_of(owner) && cx.desk().is_some()))
-}
-
-/// Gives the memory of a task back: to this thread's desk, if it is from there.
-///
-/// # Safety
-///
-/// As of [`Schedule::give_back`].
-unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
-    context::with(|cx| {
-        let tenant = cx.and_then(Context::desk).map(|desk| &desk.tenant);
-        match tenant.filter(|tenant| tenant.home() == home) {
-            // SAFETY: 1 and 2 are the caller's.
-            Some(tenant) => unsafe { tenant.put_back(record) },
-            // SAFETY: 1 and 2 are the caller's.
-            None => unsafe { Home::give_back(home, record) },
-        }
-    });
-}
-
-fn report(home: NonNull<Home>, stray: Stray) {
-    // SAFETY: the caller runs or owns a task of that home.
-    let scheduler = unsafe { Scheduler::of(home) };
-    scheduler.config.hooks.report(Unhandled::from_stray(stray));
-}
-
-/// A task that one thread runs.
-struct Pinned {
-    home: NonNull<Home>,
-    inbox: Arc<Inbox>,
-    key: usize,
-}
-
-// SAFETY: 1: `make` passes the record's own home. 2: the inbox gives each task to
-// its thread, once; a closed one forgets it.
-unsafe impl Schedule for Pinned {
-    type Route = (NonNull<Home>, NonNull<Inbox>);
-
-    const CLAIMED: bool = false;
-
-    fn home(&self) -> NonNull<Home> {
-        self.home
-    }
-
-    fn route(&self) -> Self::Route {
-        (self.home, NonNull::from(&*self.inbox))
-    }
-
-    fn is_local((_, inbox): Self::Route) -> bool {
-        let is_own =
-            |cx: &Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
-        context::with(|cx| cx.is_some_and(is_own))
-    }
-
-    fn schedule((home, inbox): Self::Route, task: Task, _why: Why) {
-        // SAFETY: on its own thread the context holds the inbox; elsewhere the
-        // caller's reference keeps the cell, and the cell the inbox.
-        let inbox = unsafe { inbox.as_ref() };
-        // SAFETY: 1: likewise.
-        unsafe { Scheduler::of(home) }.queue_pinned(inbox, task);
-    }
-
-    fn ended(&self) {
-        self.inbox.strike(self.key);
-    }
-
-    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
-        // SAFETY: 1 and 2 are the caller's.
-        unsafe { give_back(home, record) }
-    }
-
-    fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
-    }
-}
-
-/// A closure on the blocking pool.
-struct OnPool {
-    home: NonNull<Home>,
-}
-
-// SAFETY: 1: `make` passes the record's own home. 2: it is queued once, by hand;
-// nothing wakes a closure.
-unsafe impl Schedule for OnPool {
-    type Route = ();
-
-    const CLAIMED: bool = true;
-
-    fn home(&self) -> NonNull<Home> {
-        self.home
-    }
-
-    fn route(&self) {}
-
-    fn is_local((): ()) -> bool {
-        false
-    }
-
-    fn schedule((): (), _task: Task, _why: Why) {
-        unreachable!("a closure is never idle, so nothing queues it");
-    }
-
-    fn ended(&self) {}
-
-    unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
-        // SAFETY: 1 and 2 are the caller's.
-        unsafe { give_back(home, record) }
-    }
-
-    fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
-    }
-}
-
 /// A closure queued on the blocking pool. Dropping it cancels the closure.
 ///
 /// It holds the scheduler: a closure that runs may use its runtime.
 #[derive(Debug)]
 pub(crate) struct BlockingJob {
-    task: Option<Task>,
-    reference: Reference,
-    scheduler: Arc<Scheduler>,
+    pub(crate) task: Option<Task>,
+    pub(crate) reference: Reference,
+    pub(crate) scheduler: Arc<Scheduler>,
 }
 
 impl Job for BlockingJob {

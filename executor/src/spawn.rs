@@ -3,11 +3,12 @@
 use crate::{
     context::{self, Context},
     inbox::Inbox,
-    scheduler::{Options, Scheduler},
+    make::Options,
+    scheduler::Scheduler,
     task::{
+        holders::{self, Reference},
         info::TaskInfo,
         join::JoinHandle,
-        raw::{self, Reference},
     },
     thread,
 };
@@ -130,13 +131,16 @@ where
     F::Output: 'static,
 {
     let (scheduler, inbox) = current("spawn_local");
-    let inbox = inbox.unwrap_or_else(|| {
-        panic!(
+    match inbox {
+        Some(inbox) => scheduler.spawn_local(&inbox, future, options),
+        // Destructors that run at the end do so on any thread, and must not behave
+        // differently on each.
+        None if scheduler.closing.has_begun() => JoinHandle::refused(options.location),
+        None => panic!(
             "spawn_local was called on a thread that runs no tasks of its own: call it inside \
              `run`, `block_on` or a task"
-        )
-    });
-    scheduler.spawn_local(&inbox, future, options)
+        ),
+    }
 }
 
 /// Runs a closure that blocks on a thread made for that.
@@ -194,8 +198,9 @@ where
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
 pub fn block_in_place<T>(closure: impl FnOnce() -> T) -> T {
-    match try_current() {
-        Some((scheduler, _)) => thread::block_in_place(&scheduler, closure),
+    let scheduler = context::with_presence(|cx| Some(scheduler_of(cx?)?.arc()));
+    match scheduler {
+        Some(scheduler) => thread::block_in_place(&scheduler, closure),
         None => closure(),
     }
 }
@@ -267,7 +272,7 @@ impl Future for YieldNow {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
-    raw::current().as_ref().and_then(Reference::look)
+    holders::current().as_ref().and_then(Reference::look)
 }
 
 /// Starts tasks with a name.
@@ -308,7 +313,7 @@ impl TaskBuilder {
         Options { name: self.name, location: Location::caller() }
     }
 
-    /// As [`spawn`](crate::spawn).
+    /// As [`spawn`](fn@crate::spawn).
     ///
     /// # Panics
     ///
@@ -322,11 +327,11 @@ impl TaskBuilder {
         spawn_with(self.options(), future)
     }
 
-    /// As [`spawn_local`](crate::spawn_local).
+    /// As [`spawn_local`].
     ///
     /// # Panics
     ///
-    /// As [`spawn_local`](crate::spawn_local).
+    /// As [`spawn_local`].
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -336,7 +341,7 @@ impl TaskBuilder {
         spawn_local_with(self.options(), future)
     }
 
-    /// As [`spawn_blocking`](crate::spawn_blocking).
+    /// As [`spawn_blocking`].
     ///
     /// # Panics
     ///
@@ -349,13 +354,5 @@ impl TaskBuilder {
     {
         let options = self.options();
         current("spawn_blocking").0.spawn_blocking(closure, options)
-    }
-}
-
-impl Options {
-    /// Nameless, from the caller's call.
-    #[track_caller]
-    pub(crate) fn here() -> Self {
-        Self { name: None, location: Location::caller() }
     }
 }

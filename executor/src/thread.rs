@@ -23,7 +23,7 @@ use crate::{
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
-    task::{Task, raw},
+    task::{Task, holders},
     worker::{self, Step},
 };
 use std::{cell::Cell, io, rc::Rc, sync::Arc};
@@ -86,8 +86,11 @@ pub(crate) struct Presence {
     cx: Rc<Context>,
     inbox: Arc<Inbox>,
     scheduler: Arc<Scheduler>,
-    wish: Wish,
+    wish: Cell<Wish>,
     leave: Cell<Leave>,
+    /// This thread takes part already, and counts as engaged: inside, it sleeps and
+    /// gets up for both.
+    is_nested: bool,
 }
 
 impl Presence {
@@ -99,14 +102,20 @@ impl Presence {
     /// Comes as a member that may have been here before.
     pub(crate) fn enter_as(scheduler: &Arc<Scheduler>, member: Member, wish: Wish) -> Self {
         let Member { cx, inbox } = member;
+        let address = scheduler.address();
+        let is_nested =
+            context::any(|it| it.is_of(address) && it.inbox.is_some() && it.desk().is_none());
         // SAFETY: 1: the guard is dropped in `drop`, and the context is shared, so
         // it stays where it is. 2: presences live on the stacks of functions that
         // drop them.
         let entered = Some(unsafe { context::enter(&cx) });
-        scheduler.engage();
+        if !is_nested {
+            scheduler.engage();
+        }
         scheduler.driver.attach(Seat::SHARED);
-        let leave = Cell::new(Leave::DropPinned);
-        let this = Self { entered, cx, inbox, scheduler: scheduler.clone(), wish, leave };
+        let (wish, leave) = (Cell::new(wish), Cell::new(Leave::DropPinned));
+        let scheduler = scheduler.clone();
+        let this = Self { entered, cx, inbox, scheduler, wish, leave, is_nested };
         this.sit_down();
         if this.cx.desk().is_none() {
             this.take_guest_seat();
@@ -132,6 +141,13 @@ impl Presence {
         self.cx.desk().is_some()
     }
 
+    /// Whether local tasks of this thread live, while the runtime does: a stealable
+    /// task that ran here spawned them, and they end when they like.
+    fn has_to_linger(&self) -> bool {
+        self.wish.set(Wish::None);
+        self.inbox.any_living().is_some() && self.scheduler.closing.linger(&self.inbox)
+    }
+
     /// Takes turns until `is_over`, sleeping in between.
     pub(crate) fn drive(&self, mut is_over: impl FnMut() -> bool) {
         let mut turns = 0_u32;
@@ -147,7 +163,7 @@ impl Presence {
             match worker::step(&self.scheduler, &self.cx) {
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
-                    if turns % LOOK_INTERVAL == 0 {
+                    if turns.is_multiple_of(LOOK_INTERVAL) {
                         self.look_around_as_guest();
                     }
                 }
@@ -162,7 +178,7 @@ impl Presence {
     fn look_around_as_guest(&self) {
         if let Place::Guest(seat) = self.cx.place.get() {
             self.scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
-            context::restore(&self.cx);
+            self.scheduler.restore(&self.cx);
         }
     }
 
@@ -171,11 +187,11 @@ impl Presence {
     /// Changes the seat of the driver, and lets wakers know where we sleep.
     fn move_to(&self, place: Place) {
         let driver = &self.scheduler.driver;
-        driver.detach(seat_of(self.cx.place.get()));
+        driver.detach(self.cx.place.get().seat());
         if let Place::Guest(seat) = self.cx.place.replace(place) {
             self.scheduler.guest_seats.lock().push(seat);
         }
-        driver.attach(seat_of(place));
+        driver.attach(place.seat());
         self.inbox.move_to(place);
     }
 
@@ -188,9 +204,9 @@ impl Presence {
 
     /// Sits down at the desk wished for, if it is free.
     fn sit_down(&self) {
-        let Some(index) = self.wish.desk() else { return };
+        let Some(index) = self.wish.get().desk() else { return };
         let worker = &self.scheduler.workers[index];
-        let is_owner = self.wish == Wish::Own(index);
+        let is_owner = self.wish.get() == Wish::Own(index);
         match self.scheduler.closing.sit(index, &self.inbox) {
             Sit::Down(desk) => {
                 if is_owner {
@@ -220,7 +236,7 @@ impl Presence {
         let seat = self.scheduler.guest_seats.lock().pop();
         self.move_to(seat.map_or(Place::Parker, Place::Guest));
         self.scheduler.do_duty(self.scheduler.closing.stand(desk));
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
     }
 
     /// The poll is over in which the desk was lent.
@@ -237,7 +253,7 @@ impl Presence {
     fn park(&self) {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
         match self.cx.desk() {
             // The hook spawned or woke something here, where nobody else sees it.
             _ if worker::has_ready(scheduler, &self.cx) => {}
@@ -249,7 +265,7 @@ impl Presence {
             }
             None => self.park_without_desk(),
         }
-        context::restore(&self.cx);
+        self.scheduler.restore(&self.cx);
         call(scheduler.config.hooks.thread_unpark.as_ref());
     }
 
@@ -283,7 +299,7 @@ impl Presence {
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.
-            unsafe { raw::cancel_in(record) };
+            unsafe { holders::cancel_in(record) };
         }
         self.cx.pinned.borrow_mut().clear();
     }
@@ -301,15 +317,10 @@ impl Drop for Presence {
         }
         self.move_to(Place::Parker);
         self.scheduler.driver.detach(Seat::SHARED);
-        self.scheduler.disengage();
+        if !self.is_nested {
+            self.scheduler.disengage();
+        }
         drop(self.entered.take());
-    }
-}
-
-fn seat_of(place: Place) -> Seat {
-    match place {
-        Place::Worker { seat, .. } | Place::Guest(seat) => seat,
-        Place::Parker => Seat::SHARED,
     }
 }
 
@@ -333,7 +344,8 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
-/// Starts a thread that sits at desk `index` until that is wanted back.
+/// Starts a thread that sits at desk `index` until that is wanted back, and stays
+/// for the local tasks that were spawned on it meanwhile.
 ///
 /// # Errors
 ///
@@ -343,6 +355,7 @@ fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> 
     start(scheduler, format!("{}-{index}-sub", scheduler.config.thread_name), move || {
         let presence = Presence::enter(&theirs, Wish::Lent(index));
         presence.drive(|| !presence.has_desk());
+        presence.drive(|| !presence.has_to_linger());
     })
 }
 
@@ -379,7 +392,7 @@ impl Drop for Ended {
 /// Runs `body`, which may block this thread, and lets a substitute do this
 /// worker's work meanwhile.
 pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() -> T) -> T {
-    let index = context::with(|cx| {
+    let index = context::with_presence(|cx| {
         let is_multi = scheduler.config.flavor == Flavor::MultiThread;
         let cx =
             cx.filter(|cx| is_multi && cx.is_polling.get() && cx.is_of(scheduler.address()))?;
@@ -410,7 +423,7 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
 /// of the block, except for what others steal.
 #[cold]
 fn sit_down_again(scheduler: &Arc<Scheduler>, index: usize) {
-    context::with(|cx| {
+    context::with_presence(|cx| {
         let Some(cx) = cx else { return };
         let Some(desk) = scheduler.closing.take_back(index) else { return };
         let place = Place::Worker { seat: desk.seat, index };

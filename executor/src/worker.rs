@@ -33,7 +33,7 @@
 
 use crate::{
     config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
-    context::{self, Context},
+    context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
     scheduler::Scheduler,
@@ -90,15 +90,22 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
 fn next(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Option<Task> {
     take_letters(cx);
     from_slot(scheduler, desk)
-        .or_else(|| {
-            let pinned = || cx.pinned.borrow_mut().pop_front();
-            match desk.tick.get() % 2 {
-                0 => pinned().or_else(|| desk.local.pop()),
-                _ => desk.local.pop().or_else(pinned),
-            }
-        })
+        .or_else(|| from_queues(cx, desk))
         .or_else(|| from_injector(scheduler, desk))
         .or_else(|| steal(scheduler, desk))
+}
+
+/// Pinned tasks and the own queue take turns. Each look here counts as one, not
+/// each turn of the loop: the slot is empty, or over its limit, in a rhythm of its
+/// own, and one that fits into the other would starve one of the two.
+fn from_queues(cx: &Context, desk: &Desk) -> Option<Task> {
+    let pinned = || cx.pinned.borrow_mut().pop_front();
+    let is_pinned_first = desk.is_pinned_first.get();
+    desk.is_pinned_first.set(!is_pinned_first);
+    match is_pinned_first {
+        true => pinned().or_else(|| desk.local.pop()),
+        false => desk.local.pop().or_else(pinned),
+    }
 }
 
 fn take_letters(cx: &Context) {
@@ -173,7 +180,7 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     let is_spent = budget.is_spent();
     drop(budget);
     cx.is_polling.set(false);
-    context::restore(cx);
+    scheduler.restore(cx);
     if let Some(desk) = cx.desk().filter(|_| is_spent) {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
     }
@@ -187,7 +194,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
         desk.local.push(task);
     }
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
-    context::restore(cx);
+    scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);
     }

@@ -62,13 +62,13 @@ fn main_config(tokens: TokenStream) -> Result<Config> {
     let krate = krate(&given)?;
     let worker_threads = worker_threads(&given)?;
     let mut flavor = "MultiThread";
-    if let Some(option) = find(&given, "flavor") {
-        if option.one_of(["current_thread", "multi_thread"])? == 0 {
-            flavor = "CurrentThread";
-            if let Some(threads) = find(&given, "worker_threads") {
-                let message = "`worker_threads` needs `flavor = \"multi_thread\"`";
-                return Err(Error::new(threads.span, message));
-            }
+    if let Some(option) = find(&given, "flavor")
+        && option.one_of(["current_thread", "multi_thread"])? == 0
+    {
+        flavor = "CurrentThread";
+        if let Some(threads) = find(&given, "worker_threads") {
+            let message = "`worker_threads` needs `flavor = \"multi_thread\"`";
+            return Err(Error::new(threads.span, message));
         }
     }
     let text = format!(

@@ -196,7 +196,8 @@ impl<T: AsFd> AsyncFd<T> {
     /// use std::os::unix::net::UnixStream;
     /// # bowerbird_reactor::Reactor::builder().build()?.block_on(async {
     ///
-    /// let fd = AsyncFd::new(UnixStream::pair()?.0)?;
+    /// let (mine, _theirs) = UnixStream::pair()?;
+    /// let fd = AsyncFd::new(mine)?;
     /// let guard = fd.ready(Interest::READABLE | Interest::WRITABLE).await?;
     /// assert!(guard.ready().is_writable() && !guard.ready().is_readable());
     /// # std::io::Result::Ok(()) })?;

@@ -1,7 +1,7 @@
 //! A reactor as the driver of an executor.
 //!
 //! Only a translation: [`reactor`](crate::reactor) has the mechanism,
-//! [`context`](crate::context) the thread's place in it.
+//! [`context`] the thread's place in it.
 
 use crate::{context, reactor::Reactor, slack};
 use std::time::Instant;

@@ -12,7 +12,7 @@
 //! ([`AsyncFd`]) and timers ([`time`]) are each a registration and a std type.
 //!
 //! How many pollers there are, and which thread sleeps where, is known to nobody
-//! outside: see [`seats`](mod@seats) for the protocol.
+//! outside: `seats.rs` has the protocol.
 
 mod async_fd;
 mod block_on;

@@ -18,7 +18,7 @@
 //!
 //! | edge | released by          | acquired by          | what crosses                  |
 //! |------|----------------------|----------------------|-------------------------------|
-//! | E1   | [`Readiness::set`]   | [`Readiness::read`]  | what was done before the event |
+//! | F1   | [`Readiness::set`]   | [`Readiness::read`]  | what was done before the event |
 //!
 //! # Rejected
 //!
@@ -248,6 +248,12 @@ impl Snapshot {
         self.0 & SHUTDOWN != 0
     }
 
+    /// Whether an event came between `seen` and this.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_after(self, seen: Self) -> bool {
+        self.tick() != seen.tick()
+    }
+
     fn tick(self) -> usize {
         self.0 & !(READY_MASK | SHUTDOWN)
     }
@@ -297,12 +303,12 @@ impl Readiness {
         Self(AtomicUsize::new(Snapshot::new(ready).0))
     }
 
-    /// E1: sees what was done before the event that it shows.
+    /// F1: sees what was done before the event that it shows.
     pub(crate) fn read(&self) -> Snapshot {
         Snapshot(self.0.load(Acquire))
     }
 
-    /// An event came. E1: publishes what was done before it.
+    /// An event came. F1: publishes what was done before it.
     pub(crate) fn set(&self, ready: Ready) {
         self.update(|it| it.set(ready));
     }
@@ -317,7 +323,7 @@ impl Readiness {
         self.update(|it| it.drain(seen, drained));
     }
 
-    /// The runtime ends. E1: publishes what was done before that.
+    /// The runtime ends. F1: publishes what was done before that.
     pub(crate) fn shut_down(&self) {
         self.update(Snapshot::shut_down);
     }
@@ -327,7 +333,7 @@ impl Readiness {
         let mut seen = self.0.load(Relaxed);
         loop {
             let next = transition(Snapshot(seen)).0;
-            // E1, both ends: a setter passes on what the setters before it wrote.
+            // F1, both ends: a setter passes on what the setters before it wrote.
             match self.0.compare_exchange_weak(seen, next, AcqRel, Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,

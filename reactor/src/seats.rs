@@ -18,6 +18,10 @@
 //! NOTIFIED is the token: it stays until the seat takes it, by falling asleep in
 //! vain or by getting up.
 //!
+//! A busy thread looks into the poller, too, and may gather there the event by which
+//! an unpark wanted to end the leader's sleep. So the leader asks once more whether
+//! it may sleep when it has the poller for itself ([`is_in_poller`](Seats::is_in_poller)).
+//!
 //! # When the leader leaves
 //!
 //! Leaving the poller wakes nobody: it is done once per event, and who leaves has
@@ -38,8 +42,8 @@
 //!       somebody: sleep                     wake it
 //! ```
 //!
-//! If the follower asks first, the leader resigns after that and so sees PARKER
-//! when it looks; otherwise the follower finds nobody. A timer set for the shared
+//! If the follower asks first, the leader resigns after that, in one line with
+//! it, and sees PARKER when it looks; otherwise the follower finds nobody. A timer set for the shared
 //! seat and a leader falling asleep meet in the same way (L3).
 //!
 //! # Synchronization edges
@@ -47,7 +51,7 @@
 //! | edge | released by          | acquired by             | what crosses                  |
 //! |------|----------------------|-------------------------|-------------------------------|
 //! | L1   | [`Seats::unpark`]    | [`Seats::get_up`]       | whatever the waker wrote      |
-//! | L2   | [`Seats::has_leader`]| [`Seats::resign`]       | the follower's PARKER         |
+//! | L2   | [`Seats::has_leader`]| [`Seats::succeed`]      | the follower's PARKER         |
 //! | L3   | [`Seats::leader`]    | [`Seats::lead`]         | the timer set before the look |
 //!
 //! # Rejected
@@ -64,7 +68,7 @@ use sync::{
     parker::Parker,
     shim::atomic::{
         AtomicUsize,
-        Ordering::{AcqRel, Acquire, Relaxed},
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
@@ -128,29 +132,31 @@ impl Seats {
     /// Tries to become the leader.
     pub(crate) fn lead(&self, seat: Seat) -> bool {
         let Some(index) = seat.index() else { return false };
-        // L3: sees the timers set before the last look. L2: takes over what the
-        // leaders before us have seen. Relaxed on failure: it decides nothing,
-        // a follower asks again.
-        self.leader.compare_exchange(NOBODY, index, AcqRel, Relaxed).is_ok()
+        // L3: sees the timers set before somebody looked for a leader. Relaxed on
+        // failure: it decides nothing, a follower asks again.
+        self.leader.compare_exchange(NOBODY, index, Acquire, Relaxed).is_ok()
     }
 
     /// The leader leaves the poller.
     pub(crate) fn resign(&self, seat: Seat) {
-        // L2: sees every follower that has counted on us.
-        let leader = self.leader.swap(NOBODY, AcqRel);
+        // Relaxed: a read-modify-write carries on what followers have published
+        // before it, and `succeed` acquires that.
+        let leader = self.leader.swap(NOBODY, Relaxed);
         debug_assert_eq!(Some(leader), seat.index(), "only the leader resigns");
     }
 
     /// Whether somebody leads: asked by a follower that is about to sleep.
     pub(crate) fn has_leader(&self) -> bool {
-        // L2: publishes our PARKER to whoever resigns after this.
-        self.leader.fetch_or(0, AcqRel) != NOBODY
+        // L2: publishes our PARKER to whoever resigns after this. Only a
+        // read-modify-write is sure to see a resignation that came before.
+        self.leader.fetch_or(0, Release) != NOBODY
     }
 
     /// Who leads: asked by somebody who has just set a timer.
     pub(crate) fn leader(&self) -> Option<Seat> {
-        // L3: publishes the timer to whoever leads after this.
-        match self.leader.fetch_or(0, AcqRel) {
+        // L3: publishes the timer to whoever leads after this. Only a
+        // read-modify-write is sure to see who leads already.
+        match self.leader.fetch_or(0, Release) {
             NOBODY => None,
             index => Some(seat(index)),
         }
@@ -175,6 +181,15 @@ impl Seats {
                 false
             }
         }
+    }
+
+    /// Whether the seat's thread may still go to sleep in the poller, where it is
+    /// alone now: no token has come since it fell asleep.
+    pub(crate) fn is_in_poller(&self, seat: Seat) -> bool {
+        // Relaxed: the poller's lock orders this after every look by which another
+        // thread may have gathered the event of a wake; and a token written after
+        // this load has its event written after it, too.
+        self.sleeper(seat).is_some_and(|it| it.state.load(Relaxed) == POLLER)
     }
 
     /// Sleeps on the seat's own parker; may end early.
@@ -216,11 +231,12 @@ impl Seats {
 
     /// A seat is given up: if nobody leads, a follower is to.
     pub(crate) fn succeed(&self) -> Unpark {
-        if self.has_leader() {
+        // L2: we have resigned before, so we see the PARKER of every follower that
+        // counted on us.
+        if self.leader.load(Acquire) != NOBODY {
             return Unpark::Nothing;
         }
-        // L2: our own resignation came before, and with it their PARKER. Relaxed:
-        // only the states from before it matter, and those we see.
+        // Relaxed: those states are seen by L2, and no others matter.
         let follower =
             self.sleepers.iter().position(|sleeper| sleeper.state.load(Relaxed) == PARKER);
         match follower {

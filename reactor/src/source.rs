@@ -9,8 +9,8 @@
 //!     ──────                             ─────────
 //!     ready? go on                       set the bits
 //!     lock                               lock
-//!       leave the waker                    take the wakers that match
-//!       ready now? take it back          unlock
+//!       ready now? unlock, go on           take the wakers that match
+//!       leave the waker                  unlock
 //!     unlock                             wake them
 //! ```
 //!
@@ -21,8 +21,8 @@
 //!
 //! | edge | released by           | acquired by            | what crosses                |
 //! |------|-----------------------|------------------------|-----------------------------|
-//! | E2   | lock in `deliver`     | lock in `wait`         | the bits set before         |
-//! | E3   | lock in `wait`        | lock in `deliver`      | the waker left              |
+//! | S1   | lock in `deliver`     | lock in `wait`         | the bits set before         |
+//! | S2   | lock in `wait`        | lock in `deliver`      | the waker left              |
 //!
 //! # Rejected
 //!
@@ -105,16 +105,6 @@ impl Waiters {
         }
     }
 
-    fn take_waker(&mut self, place: &mut Place<'_>) -> Option<Waker> {
-        match place {
-            Place::Slot(Direction::Read) => self.reader.take(),
-            Place::Slot(Direction::Write) => self.writer.take(),
-            Place::Own { key, .. } => {
-                self.others.get_mut((**key)?).and_then(|waiter| waiter.waker.take())
-            }
-        }
-    }
-
     fn gather(&mut self, ready: Ready, wakers: &mut Wakers) {
         if ready.intersects(Direction::Read.wanted()) {
             wakers.extend(self.reader.take());
@@ -155,14 +145,14 @@ impl Source {
     /// them, to be woken with no lock held.
     pub(crate) fn deliver(&self, ready: Ready, wakers: &mut Wakers) {
         self.readiness.set(ready);
-        // E2: who waits from now on sees the bits. E3: who waits already is seen.
+        // S1: who waits from now on sees the bits. S2: who waits already is seen.
         self.waiters.lock().gather(ready, wakers);
     }
 
     /// The runtime ends: whoever waits, and whoever comes, hears of it.
     pub(crate) fn shut_down(&self, wakers: &mut Wakers) {
         self.readiness.shut_down();
-        // E2, E3: as in `deliver`.
+        // S1, S2: as in `deliver`.
         self.waiters.lock().gather(Ready::ALL, wakers);
     }
 
@@ -189,17 +179,17 @@ impl Source {
         // the lock twice in the usual case, in which nothing lies there.
         let waker = cx.waker().clone();
         let mut waiters = self.waiters.lock();
-        // E3: a later event finds the waker.
-        let mut old = waiters.leave_waker(&mut place, waker);
-        // E2: an earlier one has set its bits.
+        // S1: an earlier event has set its bits. The waker of another, which may
+        // lie in the slot, stays: the event's deliverer takes it.
         let found = Some(self.read()).filter(answers);
-        let mut fresh = None;
-        if found.is_some() {
-            fresh = waiters.take_waker(&mut place);
-        }
+        let unused = match found {
+            Some(_) => Some(waker),
+            // S2: a later event finds the waker.
+            None => waiters.leave_waker(&mut place, waker),
+        };
         drop(waiters);
         // With the lock free again: wakers are the user's to drop.
-        drop((old.take(), fresh));
+        drop(unused);
         found
     }
 
@@ -211,7 +201,7 @@ impl Source {
     }
 
     /// How many places are taken: for tests that nothing leaks.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn waiters_count(&self) -> usize {
         let waiters = self.waiters.lock();
         usize::from(waiters.reader.is_some())

@@ -52,8 +52,7 @@ impl Wakers {
             if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
                 match first {
                     None => first = Some(payload),
-                    // Its destructor is the user's too, and may panic in turn.
-                    Some(_) => std::mem::forget(payload),
+                    Some(_) => discard(payload),
                 }
             }
         }
@@ -64,7 +63,19 @@ impl Wakers {
 impl Drop for Wakers {
     fn drop(&mut self) {
         // Gathered, then forgotten in an unwind: nobody stays asleep for that.
-        std::mem::forget(self.wake_each());
+        if let Some(payload) = self.wake_each() {
+            discard(payload);
+        }
+    }
+}
+
+/// Drops what a waker panicked with, whose destructor is the user's too.
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // A destructor that panics with something whose destructor panics: to
+        // leak is the only end of this.
+        std::mem::forget(second);
     }
 }
 

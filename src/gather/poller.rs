@@ -132,10 +132,10 @@ fn turn<C: Children>(
 
 /// Spends a unit for the poll of a child, unless the child spent the last.
 fn spend_a_unit(cx: &mut Context<'_>) {
-    if coop::has_budget_remaining() {
-        if let Poll::Ready(progress) = coop::poll_proceed(cx) {
-            progress.made();
-        }
+    if coop::has_budget_remaining()
+        && let Poll::Ready(progress) = coop::poll_proceed(cx)
+    {
+        progress.made();
     }
 }
 

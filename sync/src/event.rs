@@ -135,6 +135,20 @@ impl Event {
     /// # Cancel safety
     ///
     /// **Strict.**
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_sync::{Event, wait_blocking::WaitBlocking};
+    /// use std::sync::Arc;
+    ///
+    /// let event = Arc::new(Event::new());
+    /// let wait = event.clone().wait_owned();
+    /// let waiter = std::thread::spawn(|| wait.wait_blocking());
+    /// event.set();
+    /// waiter.join().unwrap();
+    /// assert!(event.is_set());
+    /// ```
     #[track_caller]
     pub fn wait_owned(self: Arc<Self>) -> WaitOwned {
         let site = Site::new(Kind::Event, &self.flag);
@@ -312,5 +326,16 @@ mod tests {
         let waiter = thread::spawn(move || theirs.wait_owned().wait_blocking());
         event.set();
         waiter.join().unwrap();
+    }
+
+    #[test]
+    fn an_event_goes_anywhere_and_futures_stay_pinned() {
+        use crate::static_checks::{implements, is_not};
+        use std::panic::{RefUnwindSafe, UnwindSafe};
+        implements!(Event: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+        implements!(Wait<'static>: Send, Sync);
+        implements!(WaitOwned: Send, Sync);
+        is_not!(Wait<'static>: Unpin);
+        is_not!(WaitOwned: Unpin);
     }
 }

@@ -1,6 +1,44 @@
 //! The ways in which tasks and threads wait for one another.
 //!
-//! Everything here works under any executor and from plain threads.
+//! Everything here works under any executor and from plain threads: a future of
+//! this crate needs nothing but a waker, and
+//! [`WaitBlocking`](wait_blocking::WaitBlocking) makes one out of a thread.
+//!
+//! # What waits on what
+//!
+//! ```text
+//!     Mutex  Semaphore   Event  Condition  Notify  mpsc (room)
+//!        ╲    ╱            │       │  ╲      │       │
+//!        permits           │       │  Mutex  │       │
+//!           ╲              │       │         │       │
+//!            ╰─────────────┴── wait_queue ───┴───────╯       oneshot  mpsc (messages)
+//!                            a lock and a list                  ╲      ╱
+//!                                   │                         atomic_waker
+//!                              wake_batch                    one slot, no lock
+//!                                   ╲                          ╱
+//!                                    ╰─────── a waker ────────╯
+//!                                          ╱           ╲
+//!                              an executor's task    a thread in a parker
+//! ```
+//!
+//! * Where many wait they stand in a [`wait_queue`]: first come, first granted; a
+//!   grant that was not seen is passed on; wakers are called outside the lock.
+//! * Where one waits it leaves its waker in a slot.
+//! * A thread of a runtime sleeps in a [`driver`]; any other in a [`parker`].
+//!
+//! Around the waiting: [`coop`], how long one may go on without; [`wait_site`], what
+//! a task waits for, and where.
+//!
+//! # What holds everywhere
+//!
+//! * Nothing happens until a future is polled. Dropping it undoes everything.
+//! * Of several wakers the last one polled with is called. A `try_` method leaves
+//!   those of others alone.
+//! * No code of others (wakers, destructors, closures) runs under a lock of ours. A
+//!   waker that panics costs nobody else a wake-up: see [`wake_batch`].
+//! * Each future says what is lost when it is dropped: **Strict** (nothing: drop it
+//!   and call again, and nobody can tell), **Loses its place** (in line, nothing
+//!   else), **Lossy** (it says what).
 
 #[doc(hidden)]
 #[expect(unsafe_code, reason = "a slot which two sides write in turns")]
@@ -9,6 +47,9 @@ pub mod condition;
 pub mod coop;
 pub mod driver;
 pub mod event;
+#[cfg(all(test, not(shuttle)))]
+#[expect(unsafe_code, reason = "wakers made from functions, for tests")]
+mod hostile;
 #[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
 mod list;
 #[cfg(all(test, loom))]

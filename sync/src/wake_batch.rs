@@ -92,6 +92,15 @@ impl WakeBatch {
         drop(self);
     }
 
+    /// As [`wake`](Self::wake), in place: a batch is large to move.
+    #[inline]
+    pub(crate) fn finish(&mut self) {
+        self.flush();
+        if let Some(payload) = self.panic.take() {
+            go_on_with(payload);
+        }
+    }
+
     /// Wakes all and leaves the batch empty; remembers the first panic.
     #[inline]
     pub(crate) fn flush(&mut self) {
@@ -120,10 +129,7 @@ impl WakeBatch {
 impl Drop for WakeBatch {
     #[inline]
     fn drop(&mut self) {
-        self.flush();
-        if let Some(payload) = self.panic.take() {
-            go_on_with(payload);
-        }
+        self.finish();
     }
 }
 
@@ -148,6 +154,17 @@ fn go_on_with(payload: Payload) {
 }
 
 /// Drops what somebody panicked with; its destructor may panic as well.
+/// Drops a waker that is not needed any more, by a caller with something in its
+/// hand that an unwind would lose: a panic of the destructor ends here.
+pub(crate) fn drop_unneeded(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        shim::assert_unlocked("the drop of a waker");
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
+            discard(payload);
+        }
+    }
+}
+
 #[cold]
 fn discard(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

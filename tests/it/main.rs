@@ -2,4 +2,17 @@
 //!
 //! A file per promise, one binary for all.
 
+mod bad_input;
+mod cancel;
+mod clock;
+mod contexts;
+mod fairness;
+mod gather;
+mod join;
 mod kits;
+mod nesting;
+mod net;
+mod panics;
+mod shutdown;
+mod stage;
+mod who_runs_what;

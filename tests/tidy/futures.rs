@@ -1,14 +1,14 @@
 //! Every public future says what its cancellation loses, and goes through the
 //! kits: it is dropped at every await and polled with hostile wakers.
 //!
-//! The kits run what `tests/it/kits/registry.rs` lists. There a future is named by
-//! its path, as a string: `future: "sync::mutex::Lock"`.
+//! The kits run what the files in `tests/it/kits/registry/` list. There a future is
+//! named by its path, as a string: `future: "sync::mutex::Lock"`.
 
 use crate::{CRATES, Workspace, tokens};
 use proc_macro2::{Delimiter, Literal, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 
-const REGISTRY: &str = "tests/it/kits/registry.rs";
+const REGISTRY: &str = "tests/it/kits/registry/";
 
 #[test]
 fn public_futures_are_documented_and_registered() {
@@ -17,7 +17,7 @@ fn public_futures_are_documented_and_registered() {
 
 fn breaches(workspace: &Workspace) -> Vec<String> {
     let mut breaches = vec![];
-    let registered = workspace.get(REGISTRY).map(registered).unwrap_or_default();
+    let registered: BTreeSet<String> = workspace.rust(REGISTRY).flat_map(registered).collect();
     let mut futures = BTreeSet::new();
     for member in CRATES.iter().filter(|it| it.is_library()) {
         let mut items = Items::default();
@@ -28,8 +28,8 @@ fn breaches(workspace: &Workspace) -> Vec<String> {
             let module = format!("{}::{}", member.name, module.replace('/', "::"));
             items.read(module.trim_end_matches("::lib"), &tokens);
         }
-        for (name, path) in &items.futures {
-            let Some(docs) = items.types.get(name) else { continue };
+        for (path, name) in &items.futures {
+            let Some(docs) = items.docs_of(path, name) else { continue };
             let constructors = items.functions.iter().filter(|it| it.gives.contains(name));
             let is_said = constructors
                 .map(|it| &it.docs)
@@ -65,10 +65,12 @@ fn registered(file: &crate::File) -> BTreeSet<String> {
 /// What a crate defines.
 #[derive(Default)]
 struct Items {
-    /// Types that implement `Future`, with their paths.
+    /// Paths of types that implement `Future`, with the names.
     futures: BTreeMap<String, String>,
-    /// Public types, with their documentation.
+    /// Paths of public types, with their documentation.
     types: BTreeMap<String, String>,
+    /// Paths of other types: of the same name there may be a public one elsewhere.
+    private: BTreeSet<String>,
     functions: Vec<Function>,
 }
 
@@ -79,15 +81,32 @@ struct Function {
 }
 
 impl Items {
+    /// What is said of a type, if it is public: in the module in which it implements
+    /// `Future`, or in another of the crate.
+    fn docs_of(&self, path: &str, name: &str) -> Option<&String> {
+        let elsewhere = || {
+            let mut all = self.types.iter();
+            all.find(|(path, _)| path.rsplit("::").next() == Some(name)).map(|(_, docs)| docs)
+        };
+        match self.private.contains(path) {
+            true => None,
+            false => self.types.get(path).or_else(elsewhere),
+        }
+    }
+
     fn read(&mut self, module: &str, tokens: &[TokenTree]) {
         walk(tokens, &mut |tokens, at| {
             if let Some(name) = future_implemented(tokens, at) {
-                self.futures.insert(name.clone(), format!("{module}::{name}"));
+                self.futures.insert(format!("{module}::{name}"), name);
             }
             let is_type = ["struct", "enum"].iter().any(|it| tokens::is_ident(tokens.get(at), it));
             let is_public = at > 0 && tokens::is_ident(tokens.get(at - 1), "pub");
-            if let Some(name) = tokens::ident(tokens.get(at + 1)).filter(|_| is_type && is_public) {
-                self.types.insert(name.to_string(), docs_before(tokens, at - 1));
+            if let Some(name) = tokens::ident(tokens.get(at + 1)).filter(|_| is_type) {
+                let path = format!("{module}::{name}");
+                match is_public {
+                    true => drop(self.types.insert(path, docs_before(tokens, at - 1))),
+                    false => drop(self.private.insert(path)),
+                }
             }
             if tokens::is_ident(tokens.get(at), "fn") {
                 let docs = docs_before(tokens, at);
@@ -178,7 +197,10 @@ fn text_of(literal: &Literal) -> String {
 
 #[test]
 fn a_future_without_its_promises_is_caught() {
-    let registry = (REGISTRY, "const ALL: [Case; 1] = [Case { future: \"sync::lock::Lock\" }];");
+    let registry = (
+        "tests/it/kits/registry/locks.rs",
+        "const ALL: [Case; 1] = [Case { future: \"sync::lock::Lock\" }];",
+    );
     let future = "impl<T> Future for Lock<'_, T> where T: Send { }";
     let said =
         format!("/// Waits.\n///\n/// # Cancel safety\npub struct Lock<'a, T>(T);\n{future}");
@@ -194,11 +216,19 @@ fn a_future_without_its_promises_is_caught() {
     let expected = "sync::lock::Lock: no `# Cancel safety` on it or what returns it";
     crate::planted(breaches, [("sync/src/lock.rs", &unsaid), registry], &[expected]);
 
-    let expected = "sync::lock::Lock: not in tests/it/kits/registry.rs";
+    let expected = "sync::lock::Lock: not in tests/it/kits/registry/";
     crate::planted(breaches, [("sync/src/lock/mod.rs", &said)], &[expected]);
+
+    let namesake = said.replace("# Cancel safety", "nothing");
+    let expected = [
+        "sync::condition::Lock: no `# Cancel safety` on it or what returns it",
+        "sync::condition::Lock: not in tests/it/kits/registry/",
+    ];
+    let files = [("sync/src/lock.rs", &*said), ("sync/src/condition.rs", &namesake), registry];
+    crate::planted(breaches, files, &expected);
 
     let private = said.replace("pub struct", "pub(crate) struct");
     crate::planted(breaches, [("sync/src/lock.rs", &private)], &[]);
-    let expected = "tests/it/kits/registry.rs: there is no public future sync::lock::Lock";
+    let expected = "tests/it/kits/registry/: there is no public future sync::lock::Lock";
     crate::planted(breaches, [registry], &[expected]);
 }

@@ -1,14 +1,14 @@
 //! tokio's multi-threaded runtime.
 
-use crate::Runtime;
-use std::future::Future;
+use crate::{Runtime, pin};
+use std::{future::Future, time::Duration};
 use tokio::{
     runtime,
     sync::oneshot::{self, Sender},
-    task,
+    task, time,
 };
 
-/// tokio's multi-threaded runtime.
+/// tokio's multi-threaded runtime, with everything enabled as by its `main` macro.
 #[derive(Debug)]
 pub struct Tokio(runtime::Runtime);
 
@@ -17,9 +17,22 @@ impl Runtime for Tokio {
 
     type Sender<T: Send + 'static> = Sender<T>;
 
-    fn new(workers: usize) -> Self {
-        let runtime = runtime::Builder::new_multi_thread().worker_threads(workers).build();
-        Self(runtime.expect("threads can be had"))
+    /// The second hook is never called: this runtime's drop waits for blocking
+    /// closures, however long they take.
+    fn with_hooks(
+        workers: usize,
+        on_thread_start: impl Fn() + Send + Sync + 'static,
+        _on_left_running: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Self {
+        let mut builder = runtime::Builder::new_multi_thread();
+        builder.worker_threads(workers).on_thread_start(on_thread_start).enable_all();
+        Self(builder.build().expect("threads can be had"))
+    }
+
+    fn run_program<F: Future>(workers: usize, main: F) -> F::Output {
+        let pin = pin::in_turn(workers);
+        pin();
+        Self::with_hooks(workers, pin, |_| ()).block_on(main)
     }
 
     fn block_on<F: Future>(&self, main: F) -> F::Output {
@@ -33,8 +46,23 @@ impl Runtime for Tokio {
         async { handle.await.expect("no task panics here") }
     }
 
+    fn spawn_blocking<T: Send + 'static>(
+        closure: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send + 'static {
+        let handle = task::spawn_blocking(closure);
+        async { handle.await.expect("no closure panics here") }
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send {
         task::yield_now()
+    }
+
+    fn consume_budget() -> impl Future<Output = ()> + Send {
+        task::coop::consume_budget()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        time::sleep(duration)
     }
 
     fn oneshot<T: Send + 'static>() -> (Sender<T>, impl Future<Output = T> + Send + 'static) {

@@ -237,7 +237,7 @@ fn a_free_desk_is_offered_to_who_waits() {
                     };
                     runtime.poll(0);
                     if let Duty::Wake(next) = runtime.closing.stand(desk) {
-                        next.parker.unpark();
+                        wake_all(&next);
                     }
                 })
             })
@@ -246,6 +246,10 @@ fn a_free_desk_is_offered_to_who_waits() {
         runtime.futures[0].read()
     });
     assert_eq!(seen, [2].into());
+}
+
+fn wake_all(next: &[Arc<Inbox>]) {
+    next.iter().for_each(|it| it.parker.unpark());
 }
 
 /// One that gives up its place in the queue passes the offer on.
@@ -257,10 +261,11 @@ fn who_gives_up_waiting_passes_the_desk_on() {
         let (first, second) = (inbox(), inbox());
         for it in [&first, &second] {
             assert!(matches!(runtime.closing.sit(0, it), Sit::Wait));
+            assert!(it.fall_asleep(), "only the first that sleeps is woken");
         }
         let (leaver, quitter, waiter) = (runtime.clone(), runtime.clone(), runtime);
         let wake = |duty: Duty| match duty {
-            Duty::Wake(next) => next.parker.unpark(),
+            Duty::Wake(next) => wake_all(&next),
             Duty::Go => {}
             Duty::Finish(_) => unreachable!("nobody closes"),
         };
@@ -290,7 +295,7 @@ fn the_end_wakes_who_waits_for_a_desk() {
             closer.obey(duty);
         });
         let leaver = thread::spawn(move || match leaver.closing.stand(desk) {
-            Duty::Wake(next) => next.parker.unpark(),
+            Duty::Wake(next) => wake_all(&next),
             duty => leaver.obey(duty),
         });
         let waiter = thread::spawn(move || {

@@ -6,7 +6,7 @@
 use super::{memory::Memory, outcomes};
 use crate::{
     queue::{Injector, Slot},
-    task::{Task, raw::Header},
+    task::{Task, header::Header},
 };
 use std::{ptr, sync::Arc};
 use sync::shim::thread;

@@ -12,10 +12,10 @@
 
 use super::{memory::Memory, outcomes, outcomes_within};
 use crate::task::{
-    Birth, Home, Nature, Record, Schedule, Stray, Task, Tenant, Why,
+    Birth, Home, Nature, Record, Schedule, Stray, Task, Tenant, Why, cell,
+    holders::{self, Joiner, Reference},
     info::Id,
     join_state::Join,
-    raw::{self, Joiner, Reference},
 };
 use std::{
     collections::BTreeSet,
@@ -225,12 +225,12 @@ impl World {
             memory: Memory::new(),
             ledger: ledger.clone(),
         };
-        let record = tenant.take(raw::layout::<Waits, Listed<false>>());
+        let record = tenant.take(cell::layout::<Waits, Listed<false>>());
         let spawned_at = Location::caller();
         let birth = Birth { id: Id::new(1), nature: Nature::Stealable, name: 0, spawned_at };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
-            unsafe { raw::create(future, Listed::<false>(home), record, birth, 0) };
+            unsafe { cell::create(future, Listed::<false>(home), record, birth, 0) };
         task.run();
         let waker = waker.lock().take();
         let reference = Some(joiner.reference());
@@ -248,7 +248,7 @@ impl World {
         let finished = self.ledger.future_drops.load(Relaxed) == 1;
         if !finished {
             // SAFETY: 1: it lives, and nobody polls any more. 2: it is `Send`.
-            unsafe { raw::cancel_in(self.record) };
+            unsafe { holders::cancel_in(self.record) };
         }
         let output = self.joiner.take().map(|joiner| {
             assert!(joiner.is_done(), "it has ended");
@@ -576,7 +576,7 @@ fn the_end_beside(stranger: Stranger) -> u32 {
         let world = world;
         world.scheduler.queue.lock().is_closed = true;
         // SAFETY: 1: it lives, and nobody polls any more. 2: it is `Send`.
-        unsafe { raw::cancel_in(world.record) };
+        unsafe { holders::cancel_in(world.record) };
         let World { scheduler, tenant, joiner, .. } = world;
         tenant.close(scheduler);
         drop(joiner);

@@ -10,10 +10,10 @@ use super::{
     task_cell::{JoinerWaker, Kind, Ledger, Listed, Output, Scheduler, Waits},
 };
 use crate::task::{
-    Birth, Nature, Task, Tenant,
+    Birth, Nature, Task, Tenant, cell,
+    holders::{Joiner, Reference},
     info::Id,
     join_state::Join,
-    raw::{self, Joiner, Reference},
 };
 use std::{panic::Location, ptr::NonNull, sync::Arc, task::Waker};
 use sync::shim::{
@@ -45,11 +45,12 @@ impl World {
             memory: Memory::new(),
             ledger: ledger.clone(),
         };
-        let record = tenant.take(raw::layout::<Waits, Listed<true>>());
+        let record = tenant.take(cell::layout::<Waits, Listed<true>>());
         let spawned_at = Location::caller();
         let birth = Birth { id: Id::new(1), nature: Nature::Blocking, name: 0, spawned_at };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
-        let (task, joiner) = unsafe { raw::create(future, Listed::<true>(home), record, birth, 1) };
+        let (task, joiner) =
+            unsafe { cell::create(future, Listed::<true>(home), record, birth, 1) };
         // SAFETY: `create` was told to count one.
         let reference = unsafe { task.counted() };
         Self { scheduler, tenant, job: (task, reference), joiner, ledger }

@@ -247,7 +247,9 @@ impl Home {
 struct Chunk {
     memory: *mut u8,
     layout: Layout,
-    records: Box<[Record]>,
+    /// A `Vec` that never grows: a `Box` would claim on each move that nobody points
+    /// into it.
+    records: Vec<Record>,
 }
 
 // SAFETY: a chunk owns its memory; who uses which cell is the tenant's business.

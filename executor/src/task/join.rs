@@ -2,9 +2,9 @@
 
 use super::{
     error::JoinError,
+    holders::{Joiner, Reference},
     info::{Id, TaskInfo},
     join_state::Join,
-    raw::{Joiner, Reference},
 };
 use std::{
     fmt,
@@ -59,8 +59,9 @@ use sync::{
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     link: Link<T>,
-    /// The waker that lies in the task's slot, as two addresses: it cannot be
-    /// looked at there, and while it lies there its addresses are its own.
+    /// The [`addresses`] of the waker that lies in the task's slot, where it cannot
+    /// be looked at. Its own, not those of what it was cloned from: it keeps them
+    /// from being used again, while the original's may belong to another task soon.
     registered: (usize, usize),
     /// Where it was last awaited from: the spawn site until then.
     location: &'static Location<'static>,
@@ -77,12 +78,12 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joiner: Joiner<T>, location: &'static Location<'static>) -> Self {
-        Self { link: Link::Task(joiner), registered: (0, 0), location }
+        Self { link: Link::Task(joiner), registered: NOBODY, location }
     }
 
     /// The handle of a task that was never made, since the runtime has shut down.
     pub(crate) fn refused(location: &'static Location<'static>) -> Self {
-        Self { link: Link::Refused, registered: (0, 0), location }
+        Self { link: Link::Refused, registered: NOBODY, location }
     }
 
     /// Asks the task to end: its future is dropped at its next suspension point,
@@ -182,21 +183,17 @@ impl<T> JoinHandle<T> {
             return Poll::Ready(self.take());
         }
         let waker = cx.waker();
-        let mut addresses = addresses_of(waker);
-        let answer = match self.registered == addresses {
-            true => Join::Pending,
-            false => {
-                // The clone's addresses, which need not be those of the original.
-                let clone = waker.clone();
-                addresses = addresses_of(&clone);
-                joiner.register(clone)
+        if self.registered != addresses(waker) {
+            let clone = waker.clone();
+            let registered = addresses(&clone);
+            // Whatever comes of it, what lay there is not to be relied on.
+            self.registered = NOBODY;
+            match joiner.register(clone) {
+                Join::Done => return Poll::Ready(self.take()),
+                // The completer is just taking our old waker out: look again soon.
+                Join::Locked => waker.wake_by_ref(),
+                Join::Pending | Join::Registered => self.registered = registered,
             }
-        };
-        match answer {
-            Join::Done => return Poll::Ready(self.take()),
-            // The completer is just taking our old waker out: look again soon.
-            Join::Locked => waker.wake_by_ref(),
-            Join::Pending | Join::Registered => self.registered = addresses,
         }
         let object = joiner.address();
         wait_site::waiting(Kind::Join, object, self.location);
@@ -210,10 +207,6 @@ impl<T> JoinHandle<T> {
             Link::Taken => panic!("a JoinHandle was polled after it gave its result"),
         }
     }
-}
-
-fn addresses_of(waker: &Waker) -> (usize, usize) {
-    (waker.data().addr(), ptr::from_ref(waker.vtable()).addr())
 }
 
 impl<T> Future for JoinHandle<T> {
@@ -239,6 +232,14 @@ impl<T> fmt::Debug for JoinHandle<T> {
         };
         out.field("finished", &self.is_finished()).finish_non_exhaustive()
     }
+}
+
+/// The addresses of no waker.
+const NOBODY: (usize, usize) = (0, 0);
+
+/// Two wakers that live and have the same are one and the same.
+fn addresses(waker: &Waker) -> (usize, usize) {
+    (waker.data().addr(), ptr::from_ref(waker.vtable()).addr())
 }
 
 /// Wakes a plain thread that waits for a task.

@@ -3,7 +3,8 @@
 //! ```text
 //!   state, join_state   who may do what: pure transitions        no unsafe
 //!   current             which task this thread polls
-//!   raw, waker          the cell, its vtable, its wakers         all the unsafe
+//!   header, waker       the head of the cell, its references     unsafe
+//!   holders, cell       who holds it; future and output          unsafe
 //!   record, info        what others see of a task
 //!   home                where memory comes from and goes
 //!   join, error         what users hold
@@ -12,25 +13,31 @@
 //! Nothing here knows a scheduler: how a task is queued is [`Schedule`]'s, a trait
 //! that this module defines and the scheduler implements.
 
+#[expect(unsafe_code, reason = "the cell, behind the vtable that only this file fills")]
+pub(crate) mod cell;
 pub(crate) mod current;
 #[expect(unsafe_code, reason = "a panic's payload is shared only by value")]
 pub(crate) mod error;
+#[expect(unsafe_code, reason = "the head of a cell, and the counts of its references")]
+pub(crate) mod header;
+#[expect(unsafe_code, reason = "a task, a reference and a joiner are pointers to a cell")]
+pub(crate) mod holders;
 #[expect(unsafe_code, reason = "memory: chunks, free lists, the return stack")]
 pub(crate) mod home;
 pub(crate) mod info;
 pub(crate) mod join;
 pub(crate) mod join_state;
-#[expect(unsafe_code, reason = "the cell and its vtable: one file, reviewed as a whole")]
-pub(crate) mod raw;
 #[expect(unsafe_code, reason = "reads back a pointer to a static location")]
 pub(crate) mod record;
 pub(crate) mod state;
 #[expect(unsafe_code, reason = "std builds wakers from raw parts")]
 mod waker;
 
+pub(crate) use cell::{Schedule, Stray, StrayPanic};
+pub(crate) use header::Why;
+pub(crate) use holders::Task;
 pub(crate) use home::{Home, Tenant};
 pub(crate) use info::Nature;
-pub(crate) use raw::{Schedule, Stray, StrayPanic, Task, Why};
 pub(crate) use record::{Birth, Record};
 
 use std::{

@@ -101,7 +101,7 @@ impl Record {
         self.wait.clear();
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
-        debug_assert!(generation % 2 == 0, "two tasks in one record");
+        debug_assert!(generation.is_multiple_of(2), "two tasks in one record");
         self.generation.store(generation.wrapping_add(1), Release);
     }
 
@@ -133,7 +133,7 @@ impl Record {
     pub(crate) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
         // R1: sees the fields of this life.
         let before = self.generation.load(Acquire);
-        if before % 2 == 0 {
+        if before.is_multiple_of(2) {
             return None;
         }
         let info = self.fields(name);

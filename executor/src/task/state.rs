@@ -169,12 +169,12 @@ impl State {
         self.update(Snapshot::cancel)
     }
 
-    /// Starts a closure, unless it was cancelled.
+    /// Starts a closure, unless it was cancelled. T4: then it is ours.
     pub(crate) fn claim(&self) -> Claim {
         self.update(Snapshot::claim)
     }
 
-    /// Cancels a closure, unless it was started.
+    /// Cancels a closure, unless it was started. T4: then it is the caller's.
     pub(crate) fn cancel_unclaimed(&self) -> Claim {
         self.update(Snapshot::cancel_unclaimed)
     }

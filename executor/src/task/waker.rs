@@ -1,6 +1,6 @@
 //! A task's waker: std's face of one reference.
 
-use super::raw::{self, Header};
+use super::header::{self, Header};
 use std::{
     ptr::NonNull,
     task::{RawWaker, RawWakerVTable, Waker},
@@ -22,27 +22,27 @@ pub(super) unsafe fn from_header(header: NonNull<Header>) -> Waker {
     unsafe { Waker::from_raw(raw) }
 }
 
-fn header(data: *const ()) -> NonNull<Header> {
+fn cell_of(data: *const ()) -> NonNull<Header> {
     NonNull::new(data.cast_mut().cast()).expect("wakers are made of cells")
 }
 
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: the waker that is cloned holds a reference, or is the poll's own.
-    unsafe { raw::clone_ref(header(data)) };
+    unsafe { header::clone_ref(cell_of(data)) };
     RawWaker::new(data, &VTABLE)
 }
 
 unsafe fn wake(data: *const ()) {
     // SAFETY: the waker's reference is given up.
-    unsafe { raw::wake_and_drop(header(data)) }
+    unsafe { header::wake_and_drop(cell_of(data)) }
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: the waker holds a reference, or is the poll's own.
-    unsafe { raw::wake_by_ref(header(data)) }
+    unsafe { header::wake_by_ref(cell_of(data)) }
 }
 
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: the waker's reference is given up.
-    unsafe { raw::drop_ref(header(data)) }
+    unsafe { header::drop_ref(cell_of(data)) }
 }

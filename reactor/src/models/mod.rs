@@ -5,6 +5,9 @@
 //! races a load that precedes a compare-exchange, and a model that reaches
 //! nothing passes in silence.
 
+mod registry;
+mod seats;
+mod source;
 mod timers;
 
 use std::{

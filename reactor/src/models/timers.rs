@@ -62,10 +62,10 @@ fn insert(timers: &Timers, deadline: Instant, waker: Waker) -> Registration {
     timers.insert(deadline, waker).unwrap().0
 }
 
-/// T1: who fires wakes by the waker of the last exchange, and sees it whole; if
+/// Y1: who fires wakes by the waker of the last exchange, and sees it whole; if
 /// it fires during the exchange, the sleeper is told.
 #[test]
-fn edge_t1() {
+fn edge_y1() {
     let seen = outcomes(|| {
         let now = shim::now();
         let timers = Arc::new(Timers::new());
@@ -87,9 +87,9 @@ fn edge_t1() {
     assert_eq!(seen, expected.into());
 }
 
-/// T2: who finds the timer fired sees what led to it.
+/// Y2: who finds the timer fired sees what led to it.
 #[test]
-fn edge_t2() {
+fn edge_y2() {
     let seen = outcomes(|| {
         let now = shim::now();
         let timers = Arc::new(Timers::new());
@@ -115,10 +115,10 @@ fn edge_t2() {
     assert_eq!(seen, [0, 8].into());
 }
 
-/// T3: a node that another thread has returned is used again only after its
+/// Y3: a node that another thread has returned is used again only after its
 /// waker has been taken.
 #[test]
-fn edge_t3() {
+fn edge_y3() {
     let seen = outcomes(|| {
         let later = shim::now() + SECOND;
         let timers = Arc::new(Timers::new());
@@ -139,9 +139,9 @@ fn edge_t3() {
     assert_eq!(seen, [(2, 1), (4, 1)].into());
 }
 
-/// T4: who fires sees the waker as it was made, or not at all.
+/// Y4: who fires sees the waker as it was made, or not at all.
 #[test]
-fn edge_t4() {
+fn edge_y4() {
     let seen = outcomes(|| {
         let now = shim::now();
         let timers = Arc::new(Timers::new());

@@ -29,11 +29,48 @@ enum OnDrop {
     Nothing,
 }
 
-pub(super) fn borrowed(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+/// Taking a connection apart.
+impl TcpStream {
+    /// Lends out a half for reading and one for writing.
+    ///
+    /// Where `futures::AsyncReadExt` is in scope, `stream.split()` means its
+    /// method, which takes the stream: write `TcpStream::split(&mut stream)`.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        borrowed(self)
+    }
+
+    /// Splits into a half for reading and one for writing, for different tasks.
+    /// The write half ends the connection in its direction when it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::net::{TcpListener, TcpStream};
+    /// use futures::{AsyncReadExt, AsyncWriteExt};
+    /// # bowerbird_reactor::Reactor::builder().build()?.block_on(async {
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut peer, _) = listener.accept().await?;
+    /// let (mut reader, writer) = stream.into_split();
+    /// drop(writer);
+    /// assert_eq!(peer.read(&mut [0; 1]).await?, 0, "the end");
+    /// peer.write_all(b"x").await?;
+    /// assert_eq!(reader.read(&mut [0; 1]).await?, 1, "the other direction goes on");
+    /// # std::io::Result::Ok(()) })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        owned(self)
+    }
+}
+
+fn borrowed(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Arc::new(stream);
     let writer = OwnedWriteHalf { stream: stream.clone(), on_drop: OnDrop::Shutdown };
     (OwnedReadHalf(stream), writer)

@@ -1,7 +1,7 @@
 //! Connecting: one address after the other, until one answers.
 
 use super::{
-    address::{Found, Lookup, no_addresses},
+    address::{Found, Lookup, ToSocketAddrs, no_addresses},
     error::AddressError,
     socket::Socket,
     tcp_stream::TcpStream,
@@ -16,6 +16,42 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
+
+/// Making a connection.
+impl TcpStream {
+    /// Connects to the first of the addresses that answers.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address, which it names: see [`AddressError`].
+    ///
+    /// # Panics
+    ///
+    /// When it is polled on a thread without a reactor, or after its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** A half-open connection is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::net::{TcpListener, TcpStream};
+    /// # bowerbird_reactor::Reactor::builder().build()?.block_on(async {
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # std::io::Result::Ok(()) })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "open_connection")]
+    #[track_caller]
+    pub fn connect(address: impl ToSocketAddrs) -> Connect {
+        let location = Location::caller();
+        Connect::new(Lookup::new(&address, location), location)
+    }
+}
 
 /// The future of [`TcpStream::connect`].
 #[derive(Debug)]
@@ -35,7 +71,7 @@ enum State {
 }
 
 impl Connect {
-    pub(super) fn new(lookup: Lookup, location: &'static Location<'static>) -> Self {
+    fn new(lookup: Lookup, location: &'static Location<'static>) -> Self {
         Self { state: State::LookingUp(lookup), last: None, location }
     }
 

@@ -1,13 +1,4 @@
 //! Waiting for callers.
-//!
-//! # When accepting fails
-//!
-//! An error of one connection (it was reset while it waited, say) says nothing
-//! about the next: it is passed over. When the system is out of descriptors or
-//! memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) the caller stays in the queue
-//! and trying again at once would burn a CPU, starving the very tasks that would
-//! free what is short. So the listener rests before it tries again: 5 ms, doubled
-//! each time up to 500 ms, until an accept succeeds. Everything else is returned.
 
 use super::{
     address::{Bind, Lookup, ToSocketAddrs},
@@ -45,6 +36,15 @@ const REST_MIN: Duration = Duration::from_millis(5);
 const REST_MAX: Duration = Duration::from_millis(500);
 
 /// A TCP socket that waits for callers.
+///
+/// # When accepting fails
+///
+/// An error of one connection (it was reset while it waited, say) says nothing
+/// about the next: it is passed over. When the system is out of descriptors or
+/// memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) the caller stays in the queue,
+/// and trying again at once would burn a CPU, starving the very tasks that would
+/// free what is short. So accepting rests before it tries again: 5 ms, doubled
+/// each time up to 500 ms, until it succeeds. Everything else is returned.
 ///
 /// # Examples
 ///
@@ -132,8 +132,9 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Those that concern the listener itself; see the [module](self) for the
-    /// others. [`ShuttingDown`] after the end of the runtime.
+    /// Those that concern the listener itself; for the others see
+    /// [above](TcpListener#when-accepting-fails). [`ShuttingDown`] after the end of
+    /// the runtime.
     ///
     /// # Cancel safety
     ///

@@ -1,11 +1,6 @@
 //! A TCP connection.
 
-use super::{
-    address::{Lookup, ToSocketAddrs},
-    socket::{Socket, WaitReady},
-    split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf},
-    tcp_connect::Connect,
-};
+use super::socket::{Socket, WaitReady};
 use crate::{
     readiness::{Interest, Ready},
     registry::Wait,
@@ -55,40 +50,6 @@ pub struct TcpStream {
 impl TcpStream {
     pub(super) fn new(socket: Socket<net::TcpStream>) -> Self {
         Self { socket }
-    }
-
-    /// Connects to the first of the addresses that answers.
-    ///
-    /// # Errors
-    ///
-    /// That of the last address, which it names: see
-    /// [`AddressError`](super::AddressError).
-    ///
-    /// # Panics
-    ///
-    /// When it is polled on a thread without a reactor, or after its end.
-    ///
-    /// # Cancel safety
-    ///
-    /// **Strict.** A half-open connection is closed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use bowerbird_reactor::net::{TcpListener, TcpStream};
-    /// # bowerbird_reactor::Reactor::builder().build()?.block_on(async {
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
-    /// # std::io::Result::Ok(()) })?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[doc(alias = "open_connection")]
-    #[track_caller]
-    pub fn connect(address: impl ToSocketAddrs) -> Connect {
-        let location = Location::caller();
-        Connect::new(Lookup::new(&address, location), location)
     }
 
     /// Takes over a connected std socket.
@@ -296,40 +257,6 @@ impl TcpStream {
     #[track_caller]
     pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.socket.poll_io(Direction::Read, cx, Location::caller(), |io| io.peek(buffer))
-    }
-
-    /// Lends out a half for reading and one for writing.
-    ///
-    /// Where `futures::AsyncReadExt` is in scope, `stream.split()` means its
-    /// method, which takes the stream: write `TcpStream::split(&mut stream)`.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::borrowed(self)
-    }
-
-    /// Splits into a half for reading and one for writing, for different tasks.
-    /// The write half ends the connection in its direction when it is dropped.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use bowerbird_reactor::net::{TcpListener, TcpStream};
-    /// use futures::{AsyncReadExt, AsyncWriteExt};
-    /// # bowerbird_reactor::Reactor::builder().build()?.block_on(async {
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// let (mut peer, _) = listener.accept().await?;
-    /// let (mut reader, writer) = stream.into_split();
-    /// drop(writer);
-    /// assert_eq!(peer.read(&mut [0; 1]).await?, 0, "the end");
-    /// peer.write_all(b"x").await?;
-    /// assert_eq!(reader.read(&mut [0; 1]).await?, 1, "the other direction goes on");
-    /// # std::io::Result::Ok(()) })?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::owned(self)
     }
 
     /// Ends the connection in one or both directions.

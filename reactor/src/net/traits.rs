@@ -168,3 +168,35 @@ mod tokio_io {
     tokio_read!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
     tokio_write!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);
 }
+
+#[cfg(all(test, not(any(loom, shuttle)), feature = "tokio-io"))]
+mod tests {
+    use crate::{
+        net::{TcpListener, TcpStream},
+        reactor::Reactor,
+    };
+    use futures::future::{poll_fn, try_join};
+    use std::{io, pin::Pin};
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    #[test]
+    fn the_traits_of_tokio_do_the_same() {
+        let reactor = Reactor::builder().build().unwrap();
+        let result: io::Result<()> = reactor.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let caller = TcpStream::connect(listener.local_addr()?);
+            let (mut caller, (mut callee, _)) = try_join(caller, listener.accept()).await?;
+            let count = poll_fn(|cx| Pin::new(&mut caller).poll_write(cx, b"hello")).await?;
+            assert_eq!(count, 5);
+            poll_fn(|cx| Pin::new(&mut caller).poll_shutdown(cx)).await?;
+            let mut memory = [0; 16];
+            let mut buffer = ReadBuf::new(&mut memory);
+            for filled in [5, 5] {
+                poll_fn(|cx| Pin::new(&mut callee).poll_read(cx, &mut buffer)).await?;
+                assert_eq!(buffer.filled().len(), filled);
+            }
+            Ok(())
+        });
+        result.unwrap();
+    }
+}

@@ -52,7 +52,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// That of the last address, which it names: see
-    /// [`AddressError`](super::AddressError).
+    /// [`AddressError`].
     ///
     /// # Panics
     ///

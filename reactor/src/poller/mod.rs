@@ -59,10 +59,13 @@ pub(crate) trait Poller: Send + Sync + fmt::Debug {
     /// them as long as `sleep` allows. Returns their number; may find none.
     ///
     /// With [`Nap::No`] it does nothing while another thread is inside.
+    /// `may_sleep` is asked when no other thread is inside any more, which might
+    /// have taken a wake that was meant for this one: if not, it only looks.
     /// `deliver` runs under a lock of the poller, so it must not call user code.
     fn turn(
         &self,
         sleep: Nap,
+        may_sleep: &dyn Fn() -> bool,
         max: usize,
         deliver: &mut dyn FnMut(Token, Ready),
     ) -> io::Result<usize>;

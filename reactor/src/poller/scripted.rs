@@ -24,7 +24,6 @@ use sync::shim::{Condvar, Lock};
 /// use futures::FutureExt;
 /// use std::os::{fd::AsRawFd, unix::net::UnixStream};
 /// use sync::driver::{Driver, Seat};
-/// # use bowerbird_sync as sync;
 ///
 /// let script = Scripted::new();
 /// let reactor = Reactor::builder().seats(1).scripted(&script).build()?;
@@ -95,14 +94,14 @@ impl Scripted {
     }
 
     /// Puts an event into the queue under any token, also one out of date.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn inject_token(&self, token: Token, ready: Ready) {
         self.script.state.lock().events.push_back((token, ready));
         self.script.changed.notify_all();
     }
 
     /// The token of a registered descriptor.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn token(&self, fd: RawFd) -> Option<Token> {
         self.script.state.lock().registered.get(&fd).map(|(token, _)| *token)
     }
@@ -160,9 +159,11 @@ impl Poller for Scripted {
     fn turn(
         &self,
         sleep: Nap,
+        may_sleep: &dyn Fn() -> bool,
         max: usize,
         deliver: &mut dyn FnMut(Token, Ready),
     ) -> io::Result<usize> {
+        let sleep = if may_sleep() { sleep } else { Nap::No };
         if sleep == Nap::No && self.script.state.lock().is_occupied {
             return Ok(0);
         }

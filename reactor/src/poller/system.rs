@@ -125,6 +125,7 @@ impl Poller for System {
     fn turn(
         &self,
         sleep: Nap,
+        may_sleep: &dyn Fn() -> bool,
         max: usize,
         deliver: &mut dyn FnMut(Token, Ready),
     ) -> io::Result<usize> {
@@ -134,6 +135,9 @@ impl Poller for System {
             Nap::For(_) | Nap::Forever => Some(self.inside.lock()),
         };
         let Some(mut guard) = guard else { return Ok(0) };
+        // A thread that only looked may have gathered the event of a wake that came
+        // since our caller fell asleep; one that comes from here on is ours.
+        let sleep = if may_sleep() { sleep } else { Nap::No };
         let Inside { poll, buffers } = &mut *guard;
         let size = max.max(1).ilog2().min(EVENTS_MAX_LOG2);
         let events =
@@ -193,8 +197,9 @@ mod tests {
 
     fn turn(system: &System, sleep: Nap, max: usize) -> Vec<(Token, Ready)> {
         let mut events = vec![];
-        let count =
-            system.turn(sleep, max, &mut |token, ready| events.push((token, ready))).unwrap();
+        let count = system
+            .turn(sleep, &|| true, max, &mut |token, ready| events.push((token, ready)))
+            .unwrap();
         assert_eq!(count, events.len());
         events
     }

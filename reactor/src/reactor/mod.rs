@@ -136,7 +136,6 @@ impl Config {
 /// use bowerbird_reactor::Reactor;
 /// use std::time::Duration;
 /// use sync::driver::{Driver, Seat};
-/// # use bowerbird_sync as sync;
 ///
 /// let reactor = Reactor::builder().seats(1).build()?;
 /// reactor.attach(Seat(0));
@@ -368,7 +367,8 @@ impl Reactor {
             // the sleep by a token.
             let deadline = self.leader_deadline(seat, until);
             self.parts.counters.add_sleep();
-            harvest = self.turn(self.nap(deadline), max, wakers);
+            let may_sleep = || self.parts.seats.is_in_poller(seat);
+            harvest = self.turn(self.nap(deadline), &may_sleep, max, wakers);
             let got_up = self.parts.seats.get_up(seat);
             harvest.timers_fired = self.fire(seat, wakers);
             // A long sleep comes in two steps, and a wake that came too late for
@@ -407,7 +407,7 @@ impl Reactor {
     pub(crate) fn poll_for(&self, seat: Seat, max: usize) -> usize {
         shim::assert_unlocked("a turn of the reactor");
         let mut wakers = Wakers::new();
-        let mut harvest = self.turn(Nap::No, max, &mut wakers);
+        let mut harvest = self.turn(Nap::No, &|| false, max, &mut wakers);
         harvest.timers_fired = self.fire(seat, &mut wakers);
         self.finish(harvest, wakers)
     }
@@ -420,9 +420,15 @@ impl Reactor {
     }
 
     /// Asks the poller and gathers who waited for its events.
-    fn turn(&self, nap: Nap, max: usize, wakers: &mut Wakers) -> Harvest {
+    fn turn(
+        &self,
+        nap: Nap,
+        may_sleep: &dyn Fn() -> bool,
+        max: usize,
+        wakers: &mut Wakers,
+    ) -> Harvest {
         let (registry, mut events_stale) = (&self.parts.registry, 0);
-        let result = self.parts.poller.turn(nap, max, &mut |token, ready| {
+        let result = self.parts.poller.turn(nap, may_sleep, max, &mut |token, ready| {
             if !registry.dispatch(token, ready, wakers) {
                 events_stale += 1;
             }

@@ -440,7 +440,6 @@ impl ShuttingDown {
     /// use bowerbird_reactor::{AsyncFd, Reactor, ShuttingDown};
     /// use std::os::unix::net::UnixStream;
     /// use sync::driver::Driver;
-    /// # use bowerbird_sync as sync;
     ///
     /// let reactor = Reactor::builder().build()?;
     /// let _here = reactor.enter();

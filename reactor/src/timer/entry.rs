@@ -38,8 +38,8 @@
 //!
 //! | edge | released by          | acquired by                | what crosses         |
 //! |------|----------------------|----------------------------|----------------------|
-//! | T1   | [`Node::end_update`] | [`Node::fire`]             | the new waker        |
-//! | T2   | [`Node::fire`]       | [`Node::status`]           | what led to the fire |
+//! | Y1   | [`Node::end_update`] | [`Node::fire`]             | the new waker        |
+//! | Y2   | [`Node::fire`]       | [`Node::status`]           | what led to the fire |
 //!
 //! (The first waker crosses to the one who fires by the lock of the seat.)
 //!
@@ -195,7 +195,7 @@ impl Node {
         self.below.store(id, Relaxed);
     }
 
-    /// T2: sees what led to the fire.
+    /// Y2: sees what led to the fire.
     pub(super) fn status(&self) -> Status {
         Snapshot(self.state.load(Acquire)).status()
     }
@@ -213,7 +213,7 @@ impl Node {
 
     /// Ends the timer from the side of its seat. Returns the waker to call.
     ///
-    /// T1: sees the waker of the last exchange.
+    /// Y1: sees the waker of the last exchange.
     ///
     /// # Safety
     ///
@@ -299,7 +299,7 @@ impl Node {
         }
     }
 
-    /// T1: publishes the new waker.
+    /// Y1: publishes the new waker.
     fn end_update(&self) -> Status {
         self.update(Snapshot::end_update)
     }
@@ -331,7 +331,7 @@ impl Node {
 
     /// The one place that changes the word while others may.
     ///
-    /// T1, T2: an end and an exchange each publish what their thread wrote, and
+    /// Y1, Y2: an end and an exchange each publish what their thread wrote, and
     /// see what the other's did.
     fn update<A>(&self, transition: impl Fn(Snapshot) -> (Snapshot, A)) -> A {
         let mut seen = self.state.load(Acquire);

@@ -13,6 +13,7 @@ pub(crate) mod clock;
 #[expect(unsafe_code, reason = "the waker in a node changes hands by its state word")]
 mod entry;
 mod heap;
+mod mark;
 #[expect(unsafe_code, reason = "a registration outlives neither its node nor its ledger")]
 mod timers;
 

@@ -42,14 +42,13 @@
 //!
 //! | edge | released by              | acquired by          | what crosses          |
 //! |------|--------------------------|----------------------|-----------------------|
-//! | T3   | [`Ledger::give_back`]    | [`Ledger::drain`]    | the node, its waker   |
+//! | Y3   | [`Ledger::give_back`]    | [`Ledger::drain`]    | the node, its waker   |
 //! |      |                          |                      | taken                 |
-//! | T4   | the lock of [`Queue`]    | the same             | deadlines, first      |
+//! | Y4   | the lock of [`Queue`]    | the same             | deadlines, first      |
 //! |      |                          |                      | wakers, free nodes    |
 //!
-//! `next`, the earliest deadline, crosses by nothing: it is written under the
-//! lock, and read as a hint. A thread that is to hear of an earlier deadline set
-//! by another is unparked after it (the sleep's own edge).
+//! `next`, the earliest deadline, is written under the lock and read as a hint: who
+//! is to hear of an earlier one is unparked after it (the sleep's own edge).
 //!
 //! # Rejected
 //!
@@ -66,6 +65,7 @@ use super::{
     clock::{later, sooner},
     entry::{End, Node},
     heap::Heap,
+    mark::thread_mark,
 };
 use std::{
     fmt,
@@ -87,8 +87,7 @@ pub(crate) use super::entry::Status;
 /// Nodes that are allocated together: 2 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
-/// Timers fired in one holding of the lock, so that a million of them do not
-/// keep the seat's own thread out for long.
+/// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
 
 /// The deadline that never comes: about 292 years after the seat's beginning.
@@ -100,7 +99,7 @@ const ORIGIN: u64 = 1 << 63;
 /// The stack of returned nodes is empty.
 const EMPTY: u32 = u32::MAX;
 
-/// The seat has ended: nobody drains the stack any more.
+/// The seat has ended: the stack is not drained.
 const CLOSED: u32 = u32::MAX - 1;
 
 /// The timers of one seat.
@@ -255,6 +254,7 @@ impl Ledger {
 
     fn insert(&self, at: u64, waker: Waker) -> (Registration, bool) {
         let mark = thread_mark();
+        // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
         // Relaxed: a guess.
         if self.owner.load(Relaxed) != mark {
@@ -334,7 +334,7 @@ impl Ledger {
                 return false;
             }
             node.set_below(top);
-            // T3: publishes that the waker has been taken.
+            // Y3: publishes that the waker has been taken.
             match returned.compare_exchange_weak(top, id, Release, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => top = now,
@@ -357,7 +357,7 @@ impl Ledger {
     }
 
     fn drain_and_leave(&self, queue: &mut Queue, left: u32) {
-        // T3: the wakers of these nodes have been taken.
+        // Y3: the wakers of these nodes have been taken.
         let mut top = self.returned.swap(left, Acquire);
         while top != EMPTY {
             let id = top;
@@ -371,6 +371,7 @@ impl Ledger {
 
     /// Ends the seat: see [`Timers`].
     fn close(ledger: &Arc<Self>, orphans: &mut Vec<Waker>) {
+        // Y4: as in `insert`.
         let mut queue = ledger.queue.lock();
         ledger.drain_and_leave(&mut queue, CLOSED);
         while let Some(id) = queue.heap.pop_due(u64::MAX) {
@@ -596,13 +597,4 @@ unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
     drop(queue);
     // Only now: the lock is part of it.
     drop(keep);
-}
-
-/// A number that tells this thread from the others that live. 0: the thread is
-/// being torn down.
-fn thread_mark() -> usize {
-    sync::thread_local! {
-        static MARK: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
-    }
-    MARK.try_with(|mark| std::ptr::from_ref(mark).addr()).unwrap_or(0)
 }

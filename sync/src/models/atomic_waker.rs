@@ -3,6 +3,7 @@
 use super::outcomes;
 use crate::{
     atomic_waker::AtomicWaker,
+    hostile::panicking_clone,
     shim::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,7 +13,7 @@ use crate::{
 };
 use std::{
     sync::{Arc as StdArc, atomic::AtomicUsize},
-    task::{RawWakerVTable, Wake, Waker},
+    task::{Wake, Waker},
 };
 
 /// Counts wakes. Not a loom atomic: what is counted crosses no edge.
@@ -186,16 +187,13 @@ fn two_who_register_leave_nobody_waiting() {
 /// that came meanwhile goes to the waker which was there before.
 #[test]
 fn panicky_waker() {
-    const TABLE: RawWakerVTable = RawWakerVTable::new(|_| panic!("clone"), |_| (), |_| (), |_| ());
     let seen = outcomes(|| {
         let slot = Arc::new(AtomicWaker::new());
         let count = StdArc::new(Count::default());
         slot.register(&count.waker());
         let (mine, theirs) = (slot.clone(), slot.clone());
         let registering = thread::spawn(move || {
-            // SAFETY: the functions ignore their data, so any pointer will do.
-            let panicky = unsafe { Waker::new(std::ptr::null(), &TABLE) };
-            std::panic::catch_unwind(|| mine.register(&panicky)).is_err()
+            std::panic::catch_unwind(|| mine.register(&panicking_clone())).is_err()
         });
         let waking = thread::spawn(move || theirs.wake());
         waking.join().unwrap();

@@ -6,9 +6,13 @@
 //! nothing passes in silence.
 
 mod atomic_waker;
+mod condition;
+mod event;
 mod mpsc;
+mod notify;
 mod oneshot;
 mod parker;
+mod permits;
 mod ready_set;
 mod wait_queue;
 

@@ -274,14 +274,14 @@ fn an_upgrade_races_the_end() {
 fn the_end_is_seen_only_when_nothing_is_left() {
     let seen = outcomes(|| {
         let (sender, mut receiver) = mpsc::channel(1);
-        let sending = thread::spawn(move || drop(sender.try_send(1)));
+        let sending = thread::spawn(move || sender.try_send(1).is_ok());
         let receiving = thread::spawn(move || {
             let len = receiver.len();
             let first = receiver.try_recv();
             assert!(len == 0 || first == Ok(1));
             (first, drain(&mut receiver), receiver)
         });
-        sending.join().unwrap();
+        assert!(sending.join().unwrap());
         let (first, then, mut receiver) = receiving.join().unwrap();
         (first, then, drain(&mut receiver))
     });

@@ -2,12 +2,14 @@
 
 use super::outcomes;
 use crate::{
+    hostile::panicking_clone,
     oneshot::{self, Receiver, Sender, TryRecvError},
     shim::thread,
 };
 use std::{
     collections::BTreeSet,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -248,4 +250,28 @@ races! {
     wait_then_drop_and_close: WaitThenDrop, CloseThenTryRecv => [
         "closed none", "dropped none", "dropped* none"
     ];
+}
+
+/// A waker of which the clone panics changes nothing: the value is not lost, and
+/// the waker that was there before is called.
+#[test]
+fn panicky_waker() {
+    let seen = outcomes(|| {
+        let count = Arc::new(Count::default());
+        let (sender, mut receiver) = oneshot::channel();
+        let waker = count.waker();
+        assert!(Pin::new(&mut receiver).poll(&mut Context::from_waker(&waker)).is_pending());
+        let sending = thread::spawn(move || sender.send(7).is_ok());
+        let receiving = thread::spawn(move || {
+            let waker = panicking_clone();
+            let mut cx = Context::from_waker(&waker);
+            let poll = AssertUnwindSafe(|| Pin::new(&mut receiver).poll(&mut cx).map(Result::ok));
+            (catch_unwind(poll).ok(), receiver)
+        });
+        assert!(sending.join().unwrap());
+        let (poll, mut receiver) = receiving.join().unwrap();
+        assert_eq!(count.wakes(), 1);
+        (poll, receiver.try_recv().ok())
+    });
+    assert_eq!(seen, [(None, Some(7)), (Some(Poll::Ready(Some(7))), None)].into());
 }

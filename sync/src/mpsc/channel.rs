@@ -28,6 +28,7 @@ use crate::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     wait_queue::{Decision, Locked, Primitive, WaitQueue},
+    wake_batch::drop_unneeded,
 };
 use std::{
     collections::VecDeque,
@@ -304,20 +305,36 @@ impl<T> Channel<T> {
 
     /// Takes something with `take`, or leaves `waker` for when there is something.
     /// `None`: there never will be.
+    ///
+    /// If the guess is that there is nothing, the waker is cloned first, which saves
+    /// to take the lock twice.
+    #[inline]
     pub(super) fn poll_take<R>(
         &self,
         waker: &Waker,
+        guess: &mut Guess,
         mut take: impl FnMut(&mut Line<'_, T>) -> Option<R>,
     ) -> Poll<Option<R>> {
         // What is in here when we return is dropped outside the lock.
-        let mut fresh = None;
+        let mut fresh = guess.nothing().then(|| waker.clone());
         loop {
             let step = self.queue.with(|line| match take(line) {
-                Some(taken) => Step::Return(Poll::Ready(Some(taken))),
-                None => wait(line.state(), waker, &mut fresh),
+                Some(taken) => {
+                    guess.found(line.state().messages.is_empty());
+                    Step::Return(Poll::Ready(Some(taken)))
+                }
+                None => {
+                    guess.found_nothing();
+                    wait(line.state(), waker, &mut fresh)
+                }
             });
             match step {
-                Step::Return(poll) => return poll,
+                Step::Return(poll) => {
+                    // An old one, or one not needed. What was taken is not lost if
+                    // its destructor panics.
+                    drop_unneeded(fresh);
+                    return poll;
+                }
                 Step::Clone => fresh = Some(waker.clone()),
             }
         }
@@ -355,6 +372,39 @@ impl<T> Channel<T> {
 
     pub(super) fn len(&self) -> usize {
         self.queue.with(|line| line.state().messages.len())
+    }
+}
+
+/// What a receiver will find, going by the last time.
+///
+/// Once it has taken all there was, either it comes back before the next message,
+/// every time, or the messages come first, every time.
+#[derive(Debug)]
+pub(super) struct Guess {
+    /// Whether all there was has been taken.
+    emptied: bool,
+    /// Whether the last time that was followed by a wait.
+    waited: bool,
+}
+
+impl Guess {
+    pub(super) fn new() -> Self {
+        Self { emptied: true, waited: true }
+    }
+
+    pub(super) fn nothing(&self) -> bool {
+        self.emptied && self.waited
+    }
+
+    pub(super) fn found(&mut self, all: bool) {
+        self.waited &= !self.emptied;
+        self.emptied = all;
+    }
+
+    pub(super) fn found_nothing(&mut self) {
+        self.waited |= self.emptied;
+        // Who waits is polled again when there is something.
+        self.emptied = false;
     }
 }
 

@@ -10,7 +10,7 @@
 //! senders counted down. If the last one had the lock before such a message, its
 //! count would come before that sender's, and would not have been the last.
 
-use super::channel::Channel;
+use super::channel::{Channel, Guess};
 use crate::shim::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
@@ -24,12 +24,15 @@ pub(super) struct WeakTx<T>(Arc<Channel<T>>);
 
 /// A channel held by its receiver.
 #[derive(Debug)]
-pub(super) struct Rx<T>(Arc<Channel<T>>);
+pub(super) struct Rx<T> {
+    channel: Arc<Channel<T>>,
+    guess: Guess,
+}
 
 /// A new channel with `capacity` places.
 pub(super) fn open<T>(capacity: usize) -> (Tx<T>, Rx<T>) {
     let channel = Arc::new(Channel::new(capacity));
-    (Tx(channel.clone()), Rx(channel))
+    (Tx(channel.clone()), Rx { channel, guess: Guess::new() })
 }
 
 impl<T> Tx<T> {
@@ -92,13 +95,19 @@ impl<T> Drop for WeakTx<T> {
 
 impl<T> Rx<T> {
     #[inline]
-    pub(super) fn channel(&self) -> &Arc<Channel<T>> {
-        &self.0
+    pub(super) fn channel(&self) -> &Channel<T> {
+        &self.channel
+    }
+
+    /// The channel, and the guess that goes with the next poll.
+    #[inline]
+    pub(super) fn parts(&mut self) -> (&Channel<T>, &mut Guess) {
+        (&self.channel, &mut self.guess)
     }
 }
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
-        self.0.end_receiver();
+        self.channel.end_receiver();
     }
 }

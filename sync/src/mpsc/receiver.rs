@@ -222,6 +222,6 @@ impl<T> Stream for Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("channel", &**self.rx.channel()).finish()
+        f.debug_struct("Receiver").field("channel", self.rx.channel()).finish()
     }
 }

@@ -16,12 +16,13 @@ use std::{
 impl<T> Rx<T> {
     #[track_caller]
     pub(super) fn site(&self) -> Site {
-        Site::new(Kind::MpscRecv, &**self.channel())
+        Site::new(Kind::MpscRecv, self.channel())
     }
 
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>, site: &Site) -> Poll<Option<T>> {
         let progress = ready!(site.poll_proceed(cx));
-        let poll = self.channel().poll_take(cx.waker(), take);
+        let (channel, guess) = self.parts();
+        let poll = channel.poll_take(cx.waker(), guess, take);
         match poll.is_pending() {
             true => site.waiting(),
             false => progress.made(),
@@ -41,7 +42,8 @@ impl<T> Rx<T> {
             return Poll::Ready(0);
         }
         let progress = ready!(site.poll_proceed(cx));
-        let poll = self.channel().poll_take(cx.waker(), |line| take_many(line, buffer, limit));
+        let (channel, guess) = self.parts();
+        let poll = channel.poll_take(cx.waker(), guess, |line| take_many(line, buffer, limit));
         match poll.is_pending() {
             true => site.waiting(),
             false => progress.made(),
@@ -97,7 +99,7 @@ impl<T> Drop for Recv<'_, T> {
 
 impl<T> fmt::Debug for Recv<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recv").field("channel", &**self.rx.channel()).finish_non_exhaustive()
+        f.debug_struct("Recv").field("channel", self.rx.channel()).finish_non_exhaustive()
     }
 }
 
@@ -142,7 +144,7 @@ impl<T> Drop for RecvMany<'_, T> {
 impl<T> fmt::Debug for RecvMany<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvMany")
-            .field("channel", &**self.rx.channel())
+            .field("channel", self.rx.channel())
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }

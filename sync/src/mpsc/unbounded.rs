@@ -344,6 +344,6 @@ impl<T> Stream for UnboundedReceiver<T> {
 
 impl<T> fmt::Debug for UnboundedReceiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnboundedReceiver").field("channel", &**self.rx.channel()).finish()
+        f.debug_struct("UnboundedReceiver").field("channel", self.rx.channel()).finish()
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::hostile::panicking_clone;
 use proptest::prelude::*;
 use std::{
     marker::PhantomPinned,
@@ -149,6 +150,17 @@ fn a_panicking_waker_loses_no_value() {
     assert!(poll(&mut receiver, &Arc::new(Panics).into()).is_pending());
     assert!(catch_unwind(AssertUnwindSafe(|| sender.send(7))).is_err());
     assert_eq!(receiver.try_recv(), Ok(7));
+}
+
+#[test]
+fn a_panicking_clone_keeps_the_waker_before_it() {
+    let (count, waker) = counting();
+    let (sender, mut receiver) = channel();
+    assert!(poll(&mut receiver, &waker).is_pending());
+    let hostile = panicking_clone();
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut receiver, &hostile))).is_err());
+    sender.send(7).unwrap();
+    assert_eq!((count.0.load(Relaxed), receiver.try_recv()), (1, Ok(7)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How many may do a thing at once, and who is next?
 //!
-//! A [`Semaphore`] is [`Permits`] with a number of permits that may change and
+//! A [`Semaphore`] is `Permits` with a number of permits that may change and
 //! guards that give back what they hold. Strictly first come, first served: a
 //! small request behind a large one waits.
 //!
@@ -8,11 +8,16 @@
 //! are added and lowered after they are gone, so it never lies below the truth,
 //! and giving back can never exceed what the word of the permits holds.
 
+mod error;
+mod permit;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
+pub use error::{AcquireError, AddPermitsError, TryAcquireError};
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
+
 use crate::{
-    permits::{Closed, Permits, Refusal, Take},
+    permits::{Permits, Take},
     shim::atomic::{AtomicUsize, Ordering::Relaxed},
     site::Site,
     wait_blocking::WaitBlocking,
@@ -21,10 +26,8 @@ use crate::{
 };
 use pin_project_lite::pin_project;
 use std::{
-    error::Error,
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -226,6 +229,17 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// **Loses its place.**
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let semaphore = std::sync::Arc::new(bowerbird_sync::Semaphore::new(1));
+    /// let permit = semaphore.clone().acquire_owned().await?;
+    /// assert!(std::sync::Arc::ptr_eq(permit.semaphore(), &semaphore));
+    /// # Ok::<(), bowerbird_sync::semaphore::AcquireError>(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
         self.acquire_many_owned(1)
@@ -284,7 +298,7 @@ impl Semaphore {
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         let permits = wide(count);
         self.permits.try_take(permits)?;
-        Ok(SemaphorePermit { semaphore: self, permits })
+        Ok(SemaphorePermit::new(self, permits))
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that owns the
@@ -309,7 +323,7 @@ impl Semaphore {
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         let permits = wide(count);
         self.permits.try_take(permits)?;
-        Ok(OwnedSemaphorePermit { semaphore: self, permits })
+        Ok(OwnedSemaphorePermit::new(self, permits))
     }
 
     /// Blocks the thread until it has one permit. Not for use inside tasks: see
@@ -401,7 +415,7 @@ impl<'a> Future for Acquire<'a> {
         let permits = *this.wanted;
         AcquireError::check(permits, this.semaphore.bound)?;
         ready!(this.take.poll(cx))?;
-        Poll::Ready(Ok(SemaphorePermit { semaphore: this.semaphore, permits }))
+        Poll::Ready(Ok(SemaphorePermit::new(this.semaphore, permits)))
     }
 }
 
@@ -440,7 +454,7 @@ impl Future for AcquireOwned {
         AcquireError::check(permits, *this.bound)?;
         ready!(this.take.as_mut().poll(cx))?;
         let OwnerOf(semaphore) = this.take.take_holder().expect("it was there a moment ago");
-        Poll::Ready(Ok(OwnedSemaphorePermit { semaphore, permits }))
+        Poll::Ready(Ok(OwnedSemaphorePermit::new(semaphore, permits)))
     }
 }
 
@@ -449,206 +463,3 @@ impl fmt::Debug for AcquireOwned {
         f.debug_struct("AcquireOwned").field("wanted", &self.wanted).finish_non_exhaustive()
     }
 }
-
-/// Permits of a [`Semaphore`], given back on drop.
-///
-/// Dropping it panics if a waker does, after everybody who is due was woken.
-#[must_use = "the permits are given back at once if this is dropped"]
-#[derive(Debug)]
-pub struct SemaphorePermit<'a> {
-    semaphore: &'a Semaphore,
-    permits: usize,
-}
-
-impl SemaphorePermit<'_> {
-    /// How many permits it holds.
-    #[must_use]
-    pub fn num_permits(&self) -> usize {
-        self.permits
-    }
-
-    /// Never gives the permits back: the semaphore has fewer from now on.
-    pub fn forget(mut self) {
-        self.semaphore.forget(mem::take(&mut self.permits));
-    }
-
-    /// Takes over the permits of `other`.
-    ///
-    /// # Panics
-    ///
-    /// If `other` is of another semaphore.
-    #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
-        assert!(
-            std::ptr::eq(self.semaphore, other.semaphore),
-            "permits of different semaphores cannot be merged"
-        );
-        self.permits += mem::take(&mut other.permits);
-    }
-
-    /// Splits `count` permits off. `None` if it holds fewer.
-    pub fn split(&mut self, count: usize) -> Option<Self> {
-        self.permits = self.permits.checked_sub(count)?;
-        Some(Self { semaphore: self.semaphore, permits: count })
-    }
-}
-
-impl Drop for SemaphorePermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if 0 < self.permits {
-            self.semaphore.permits.give(self.permits);
-        }
-    }
-}
-
-/// Permits of a [`Semaphore`] that it owns a share of, given back on drop.
-///
-/// Dropping it panics if a waker does, after everybody who is due was woken.
-#[must_use = "the permits are given back at once if this is dropped"]
-#[derive(Debug)]
-pub struct OwnedSemaphorePermit {
-    semaphore: Arc<Semaphore>,
-    permits: usize,
-}
-
-impl OwnedSemaphorePermit {
-    /// How many permits it holds.
-    #[must_use]
-    pub fn num_permits(&self) -> usize {
-        self.permits
-    }
-
-    /// The semaphore it came from.
-    #[must_use]
-    pub fn semaphore(&self) -> &Arc<Semaphore> {
-        &self.semaphore
-    }
-
-    /// Never gives the permits back: the semaphore has fewer from now on.
-    pub fn forget(mut self) {
-        self.semaphore.forget(mem::take(&mut self.permits));
-    }
-
-    /// Takes over the permits of `other`.
-    ///
-    /// # Panics
-    ///
-    /// If `other` is of another semaphore.
-    #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
-        assert!(
-            Arc::ptr_eq(&self.semaphore, &other.semaphore),
-            "permits of different semaphores cannot be merged"
-        );
-        self.permits += mem::take(&mut other.permits);
-    }
-
-    /// Splits `count` permits off. `None` if it holds fewer.
-    pub fn split(&mut self, count: usize) -> Option<Self> {
-        self.permits = self.permits.checked_sub(count)?;
-        Some(Self { semaphore: self.semaphore.clone(), permits: count })
-    }
-}
-
-impl Drop for OwnedSemaphorePermit {
-    fn drop(&mut self) {
-        if 0 < self.permits {
-            self.semaphore.permits.give(self.permits);
-        }
-    }
-}
-
-/// Why permits cannot be acquired, now or ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AcquireError {
-    /// The semaphore was closed.
-    Closed,
-    /// A bounded semaphore can never have so many permits.
-    BeyondBound {
-        /// How many were asked for.
-        wanted: usize,
-        /// How many there are at most.
-        bound: usize,
-    },
-}
-
-impl AcquireError {
-    fn check(wanted: usize, bound: usize) -> Result<(), Self> {
-        match wanted <= bound {
-            true => Ok(()),
-            false => Err(Self::BeyondBound { wanted, bound }),
-        }
-    }
-}
-
-impl From<Closed> for AcquireError {
-    fn from(_: Closed) -> Self {
-        Self::Closed
-    }
-}
-
-impl fmt::Display for AcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the semaphore is closed"),
-            Self::BeyondBound { wanted, bound } => {
-                write!(f, "{wanted} permits were asked for, and there are never more than {bound}")
-            }
-        }
-    }
-}
-
-impl Error for AcquireError {}
-
-/// Why permits cannot be acquired at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TryAcquireError {
-    /// The semaphore was closed.
-    Closed,
-    /// There are too few permits, or others wait.
-    NoPermits,
-}
-
-impl From<Refusal> for TryAcquireError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Closed => Self::Closed,
-            Refusal::NotNow => Self::NoPermits,
-        }
-    }
-}
-
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "the semaphore is closed",
-            Self::NoPermits => "too few permits are available",
-        })
-    }
-}
-
-impl Error for TryAcquireError {}
-
-/// More permits than a semaphore may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AddPermitsError {
-    /// How many were to be added.
-    pub added: usize,
-    /// How many there were, held ones included.
-    pub total: usize,
-    /// How many there may be.
-    pub bound: usize,
-}
-
-impl fmt::Display for AddPermitsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { added, total, bound } = self;
-        write!(f, "cannot add {added} permits to {total}: the bound is {bound}")
-    }
-}
-
-impl Error for AddPermitsError {}

@@ -1,4 +1,5 @@
 use super::{Acquire, AcquireError, AddPermitsError, Semaphore, SemaphorePermit, TryAcquireError};
+use crate::static_checks::{implements, is_not};
 use crate::{coop, wait_blocking::WaitBlocking};
 use proptest::prelude::*;
 use std::{
@@ -417,4 +418,20 @@ proptest! {
         drop((waiting, held));
         prop_assert_eq!(real.available_permits(), total, "every permit came back");
     }
+}
+
+#[test]
+fn semaphores_and_permits_go_anywhere_and_futures_stay_pinned() {
+    use super::{AcquireOwned, OwnedSemaphorePermit};
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    implements!(Semaphore: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+    implements!(SemaphorePermit<'static>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+    implements!(OwnedSemaphorePermit: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+    implements!(Acquire<'static>: Send, Sync);
+    implements!(AcquireOwned: Send, Sync);
+    is_not!(Acquire<'static>: Unpin);
+    is_not!(AcquireOwned: Unpin);
+    implements!(AcquireError: Send, Sync, std::error::Error);
+    implements!(TryAcquireError: Send, Sync, std::error::Error);
+    implements!(AddPermitsError: Send, Sync, std::error::Error);
 }

@@ -17,7 +17,7 @@ use std::{fmt, ptr::NonNull};
 /// it, each with a grant `G` that is filled in when its time comes.
 ///
 /// The building block of every lock and channel of this crate, open to those who
-/// want another one: see [`Primitive`].
+/// want another one: see [`Primitive`](super::Primitive).
 ///
 /// # Examples
 ///
@@ -105,16 +105,13 @@ impl<S, G> WaitQueue<S, G> {
     /// woken (see [`wake_batch`](crate::wake_batch)).
     #[inline]
     pub fn with<R>(&self, work: impl FnOnce(&mut Locked<'_, S, G>) -> R) -> R {
-        // Dropped after the lock, also when `work` unwinds: wakes.
-        let mut wakes = WakeBatch::new();
+        // Dropped after the lock, also when `work` unwinds.
+        let mut waking = Waking { queue: self, wakes: WakeBatch::new() };
         let result = {
             let mut line = self.line.lock();
-            work(&mut Locked { line: &mut line, wakes: &mut wakes })
+            work(&mut Locked { line: &mut line, wakes: &mut waking.wakes })
         };
-        if wakes.is_full() {
-            self.wake_the_rest(&mut wakes);
-        }
-        wakes.wake();
+        waking.finish();
         result
     }
 
@@ -122,14 +119,38 @@ impl<S, G> WaitQueue<S, G> {
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.line.get_mut().state
     }
+}
+
+/// Those whom one operation granted, to be woken once the lock is free.
+struct Waking<'a, S, G> {
+    queue: &'a WaitQueue<S, G>,
+    wakes: WakeBatch,
+}
+
+impl<S, G> Waking<'_, S, G> {
+    #[inline]
+    fn finish(&mut self) {
+        if self.wakes.is_full() {
+            self.wake_the_rest();
+        }
+        self.wakes.finish();
+    }
 
     /// A batch ran full: there may be more who are granted and not yet woken.
     #[cold]
-    fn wake_the_rest(&self, wakes: &mut WakeBatch) {
-        while wakes.is_full() {
-            wakes.flush();
-            Locked { line: &mut self.line.lock(), wakes }.see_off();
+    fn wake_the_rest(&mut self) {
+        while self.wakes.is_full() {
+            self.wakes.flush();
+            let line = &mut self.queue.line.lock();
+            Locked { line, wakes: &mut self.wakes }.see_off();
         }
+    }
+}
+
+impl<S, G> Drop for Waking<'_, S, G> {
+    #[inline]
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

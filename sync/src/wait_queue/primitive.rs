@@ -5,7 +5,7 @@ use super::line::{Locked, WaitQueue};
 /// Something tasks wait for: it owns a [`WaitQueue`] and decides who is granted.
 ///
 /// What it needs for that it does in [`WaitQueue::with`] and in the closure given
-/// to [`Waiter::poll_with`]. The two methods below are called for waiters who give
+/// to [`Waiter::poll_with`](super::Waiter::poll_with). The two methods below are called for waiters who give
 /// up.
 pub trait Primitive {
     /// What the lock protects besides the line.

@@ -1,4 +1,5 @@
 use super::{Decision, Primitive, WaitQueue, Waiter};
+use crate::static_checks::{implements, is_not};
 use crate::wake_batch::WakeBatch;
 use std::{
     pin::Pin,
@@ -218,4 +219,53 @@ fn a_panicking_waker_costs_nobody_a_grant() {
     assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"bomb"));
     assert_eq!(count.0.load(SeqCst), MANY);
     assert_eq!(poll(&mut bomb), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn a_queue_shares_what_can_be_sent() {
+    use std::{cell::Cell, rc::Rc};
+    implements!(WaitQueue<Cell<u8>, Cell<u8>>: Send, Sync, Unpin);
+    is_not!(WaitQueue<Rc<u8>, ()>: Sync);
+    is_not!(WaitQueue<(), Rc<u8>>: Sync);
+    is_not!(WaitQueue<(), Rc<u8>>: Send);
+
+    struct Holds<T>(T, WaitQueue<(), T>);
+    impl<T> Primitive for Holds<T> {
+        type State = ();
+        type Grant = T;
+
+        fn queue(&self) -> &WaitQueue<(), T> {
+            let _ = &self.0;
+            &self.1
+        }
+
+        fn pass_on(&self, _: T) {}
+    }
+    implements!(Waiter<&'static Holds<u8>>: Send, Sync);
+    implements!(Waiter<Arc<Holds<u8>>>: Send, Sync);
+    is_not!(Waiter<&'static Holds<u8>>: Unpin);
+    // The primitive itself cannot be shared, nor its grants sent.
+    is_not!(Waiter<&'static Holds<Cell<u8>>>: Send);
+    is_not!(Waiter<&'static Holds<Rc<u8>>>: Send);
+    implements!(WakeBatch: Send, Unpin);
+}
+
+#[test]
+fn a_primitive_that_panics_still_wakes_whom_it_granted() {
+    const MANY: usize = 2 * WakeBatch::CAPACITY;
+    let numbers: Arc<Numbers> = Arc::default();
+    let count = Arc::new(Count::default());
+    let mut waiters: Vec<_> = (0..MANY).map(|_| waiter(&numbers)).collect();
+    for it in &mut waiters {
+        assert!(poll_with(it, &count.clone().into()).is_pending());
+    }
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        numbers.queue.with(|line| {
+            line.grant_all(|it| *it = Some(1));
+            std::panic::panic_any("primitive");
+        });
+    }));
+    assert!(panic.is_err());
+    assert_eq!(count.0.load(SeqCst), MANY);
+    assert!(waiters.iter_mut().all(|it| poll(it).is_ready()));
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     list::Node,
     shim::atomic::Ordering::{Acquire, Relaxed},
+    wake_batch::drop_unneeded,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -159,15 +160,14 @@ where
         let primitive = holder.target();
         let queue = primitive.queue();
         let node = NonNull::from(this.node.as_ref().get_ref());
-        // A waker that was not needed is dropped outside the lock, by this frame.
-        let waker = &mut waker;
-        queue.with(move |locked| match decide(primitive, locked) {
+        let slot = &mut waker;
+        let poll = queue.with(move |locked| match decide(primitive, locked) {
             Decision::Pass(grant) => Poll::Ready(grant),
             Decision::Wait(grant) => {
                 *this.queue = Some(NonNull::from(queue));
                 let place = &this.node.item;
                 // SAFETY: rule 1: we are the waiter, and OUT.
-                unsafe { place.fill(Content { grant: Some(grant), waker: waker.take() }) };
+                unsafe { place.fill(Content { grant: Some(grant), waker: slot.take() }) };
                 // Relaxed: under the lock, and nobody else knows the node yet.
                 place.status.store(QUEUED, Relaxed);
                 // SAFETY: 1: the node is pinned, and `leave` takes it out before it
@@ -175,7 +175,11 @@ where
                 unsafe { locked.line.waiting.push_back(node) };
                 Poll::Pending
             }
-        })
+        });
+        // Not needed, if it is still there. Outside the lock, and the grant is not
+        // lost if its destructor panics.
+        drop_unneeded(waker);
+        poll
     }
 
     #[inline]
@@ -205,7 +209,11 @@ where
             match renewal {
                 Some(Renewal::Done) => return Poll::Pending,
                 Some(Renewal::Clone) => fresh = Some(waker.clone()),
-                None => return Poll::Ready(self.depart()),
+                None => {
+                    let grant = self.depart();
+                    drop_unneeded(fresh);
+                    return Poll::Ready(grant);
+                }
             }
         }
     }
@@ -226,8 +234,9 @@ where
             unsafe { place.take_waker() }
         });
         let grant = self.take_granted();
-        // Not needed: we are here. Its destructor is somebody else's code.
-        drop(waker);
+        // Not needed: we are here. Its destructor is somebody else's code, and the
+        // grant is not lost if that panics.
+        drop_unneeded(waker);
         grant
     }
 

@@ -53,7 +53,7 @@ const STEPS_MAX: usize = 20;
 
 #[test]
 fn every_subject_reaches_its_end() {
-    for case in registry::ALL {
+    for case in registry::all() {
         let mut subject = (case.make)();
         let is_done = (0..STEPS_MAX).any(|_| {
             let is_done = subject.poll().is_ready();

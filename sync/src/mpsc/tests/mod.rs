@@ -1,6 +1,7 @@
-use super::{error::TryRecvError::*, *};
+use super::{channel, error::TryRecvError::*, *};
 use crate::{
     coop,
+    hostile::panicking_clone,
     static_checks::{implements, is_not},
     wait_site::{self, Kind},
 };
@@ -218,6 +219,19 @@ fn a_promise_dropped_after_close_tells_the_receiver() {
 }
 
 #[test]
+fn the_last_sender_ends_the_wait_of_the_receiver() {
+    let [count] = counts();
+    let (sender, mut receiver) = channel::<u32>(1);
+    let other = sender.clone();
+    let mut recv = pin!(receiver.recv());
+    assert!(poll!(recv, count).is_pending());
+    drop(sender);
+    assert_eq!((count.wakes(), poll!(recv, count)), (0, Poll::Pending));
+    drop(other);
+    assert_eq!((count.wakes(), poll!(recv)), (1, Poll::Ready(None)));
+}
+
+#[test]
 fn close_wakes_all_who_wait_and_gives_their_messages_back() {
     let [first, second, third] = counts();
     let (sender, mut receiver) = channel(1);
@@ -306,13 +320,15 @@ fn a_dropped_receiver_drops_what_is_left_outside_the_lock() {
 #[test]
 fn a_permit_used_after_the_receiver_is_gone_drops_its_message_at_once() {
     let message = Arc::new(());
-    let (sender, receiver) = channel(2);
+    let (sender, receiver) = channel(3);
     let (one, two) = (sender.try_reserve().unwrap(), sender.try_reserve().unwrap());
+    sender.try_send(message.clone()).unwrap();
     drop(receiver);
+    assert_eq!((Arc::strong_count(&message), sender.capacity()), (1, 1));
     one.send(message.clone());
-    assert_eq!(Arc::strong_count(&message), 1);
+    assert_eq!((Arc::strong_count(&message), sender.capacity()), (1, 2));
     drop(two);
-    assert_eq!(sender.capacity(), 2);
+    assert_eq!(sender.capacity(), 3);
 }
 
 #[test]
@@ -386,6 +402,46 @@ fn a_panicking_waker_leaves_a_channel_that_works() {
     assert!(poll!(closed, count).is_pending());
     assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
     assert_eq!((count.wakes(), poll!(send)), (1, Poll::Ready(Err(SendError(2)))));
+}
+
+#[test]
+fn a_panicking_clone_loses_neither_message_nor_place() {
+    let [count] = counts();
+    let (sender, mut receiver) = channel(1);
+    let hostile = panicking_clone();
+    let mut cx = Context::from_waker(&hostile);
+    let mut recv = Box::pin(receiver.recv());
+    assert!(poll!(recv, count).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| recv.as_mut().poll(&mut cx))).is_err());
+    sender.try_send(1).unwrap();
+    assert_eq!((count.wakes(), poll!(recv)), (1, Poll::Ready(Some(1))));
+    drop(recv);
+    sender.try_send(2).unwrap();
+    let mut send = pin!(sender.send(3));
+    assert!(poll!(send, count).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| send.as_mut().poll(&mut cx))).is_err());
+    assert_eq!((receiver.try_recv(), count.wakes()), (Ok(2), 2));
+    assert_eq!(poll!(send), Poll::Ready(Ok(())));
+    assert_eq!(receiver.try_recv(), Ok(3));
+}
+
+#[test]
+fn a_receiver_learns_whether_it_waits() {
+    let mut guess = channel::Guess::new();
+    assert!(guess.nothing());
+    // It was wrong: the messages come first.
+    guess.found(true);
+    assert!(!guess.nothing());
+    guess.found(true);
+    assert!(!guess.nothing());
+    // Now the receiver does, and again after it has been woken.
+    guess.found_nothing();
+    assert!(!guess.nothing());
+    guess.found(true);
+    assert!(guess.nothing());
+    // More than one came: the next poll finds something for sure.
+    guess.found(false);
+    assert!(!guess.nothing());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The task cell: one allocation, four kinds of holders.
+//! The task cell: one allocation, which holds a future and then its output.
 //!
 //! ```text
 //!   ┌──────────────────────────── Header ────────────────────────────┐
@@ -7,27 +7,22 @@
 //!                                              future ─▶ output ─▶ empty
 //! ```
 //!
-//! | holder                     | holds                    | may                          |
-//! |----------------------------|--------------------------|------------------------------|
-//! | [`Task`]                   | the right to poll, once  | run it, or forget it at the end |
-//! | [`Joiner`]                 | the other end of the join word | take the output       |
-//! | a waker, [`Reference`]     | one count                | wake, cancel                 |
-//! | the *owner*: the executor until completion, then whom the join word names | the cell | let go of it |
-//!
 //! `S` says how this task is queued: stealable, pinned or blocking. The cell is
-//! generic over it; everybody else goes through the vtable.
+//! generic over it and over the future; everybody else goes through the vtable.
 //!
-//! The rules on which the proofs below rest are the tables "Who may touch what"
-//! of [`state`](super::state) (rule S) and [`join_state`](super::join_state) (rule J).
+//! The rules on which the proofs below rest are the tables "Who may touch what" of
+//! [`state`](super::state) (rule S) and [`join_state`](super::join_state) (rule J).
 
 use super::{
     current,
     error::JoinError,
+    header::{Header, Vtable, Why, let_go},
+    holders::{Joiner, Task},
     home::Home,
-    info::{Id, TaskInfo},
-    join_state::{Complete, Join, JoinState},
+    info::TaskInfo,
+    join_state::{Complete, JoinState},
     record::{Birth, Record},
-    state::{Claim, EndPoll, Release, StartPoll, State, Wake},
+    state::{Claim, EndPoll, StartPoll, State, Wake},
     waker,
 };
 use std::{
@@ -37,25 +32,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     ptr::{self, NonNull},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use sync::{
     shim::{self, atomic::Ordering::Relaxed, cell::UnsafeCell},
     wait_site,
 };
-
-/// Why a task is queued: it decides where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It was made.
-    Spawned,
-    /// Somebody woke it.
-    Woken,
-    /// It woke itself while it was polled.
-    Yielded,
-    /// It is to be cancelled.
-    Cancelled,
-}
 
 /// A panic that no join handle hears of.
 #[derive(Debug)]
@@ -117,35 +99,6 @@ pub(crate) unsafe trait Schedule: 'static {
     fn stray(home: NonNull<Home>, stray: Stray);
 }
 
-/// What all cells begin with.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Header {
-    state: State,
-    vtable: &'static Vtable,
-    record: NonNull<Record>,
-    /// Rule J.
-    join_waker: UnsafeCell<Option<Waker>>,
-    join: JoinState,
-    /// Woken by itself during this poll. Rule S: as `local_refs`.
-    self_woken: UnsafeCell<bool>,
-    /// The half of the reference count of the polling thread. Rule S.
-    local_refs: UnsafeCell<i32>,
-}
-
-#[derive(Debug)]
-struct Vtable {
-    run: unsafe fn(NonNull<Header>),
-    schedule: unsafe fn(NonNull<Header>, Why),
-    is_local: unsafe fn(NonNull<Header>) -> bool,
-    abort: unsafe fn(NonNull<Header>),
-    cancel: unsafe fn(NonNull<Header>),
-    take_output: unsafe fn(NonNull<Header>, *mut ()),
-    discard: unsafe fn(NonNull<Header>),
-    free: unsafe fn(NonNull<Header>),
-    look: unsafe fn(NonNull<Header>) -> Option<TaskInfo>,
-}
-
 #[repr(C)]
 struct Cell<F: Future, S> {
     header: Header,
@@ -199,7 +152,7 @@ pub(crate) unsafe fn create<F: Future, S: Schedule>(
     unsafe { cell.write(Cell { header, schedule, stage }) };
     record_ref.be_born(birth);
     let header = cell.cast::<Header>();
-    (Task(header), Joiner { header, output: std::marker::PhantomData })
+    (Task::new(header), Joiner::new(header))
 }
 
 const fn vtable<F: Future, S: Schedule>() -> Vtable {
@@ -216,68 +169,10 @@ const fn vtable<F: Future, S: Schedule>() -> Vtable {
     }
 }
 
-impl Header {
-    fn record(&self) -> &Record {
-        // SAFETY: records live as long as their home, and that as long as any
-        // cell of it.
-        unsafe { self.record.as_ref() }
-    }
-
-    /// On the polling thread: notes that the task woke itself.
-    fn wake_self(&self) {
-        // SAFETY: rule S: the caller is the polling thread.
-        self.self_woken.with_mut(|it| unsafe { *it = true });
-    }
-
-    fn take_self_woken(&self) -> bool {
-        // SAFETY: rule S: the caller is the polling thread.
-        self.self_woken.with_mut(|it| unsafe { it.replace(false) })
-    }
-
-    /// On the polling thread: counts there.
-    fn add_local(&self, n: i32) {
-        self.local_refs.with_mut(|it| {
-            // SAFETY: rule S: the caller is the polling thread.
-            let count = unsafe { &mut *it };
-            *count = count.checked_add(n).unwrap_or_else(|| std::process::abort());
-        });
-    }
-
-    fn local(&self) -> i32 {
-        // SAFETY: rule S: the caller is the owner of a finished task.
-        self.local_refs.with(|it| unsafe { *it })
-    }
-
-    /// Rule J: the slot is the caller's.
-    fn take_join_waker(&self) -> Option<Waker> {
-        // SAFETY: rule J, by the callers.
-        self.join_waker.with_mut(|it| unsafe { (*it).take() })
-    }
-
-    /// Rule J: the slot is the caller's, and empty.
-    fn put_join_waker(&self, waker: Waker) {
-        // SAFETY: rule J, by the callers.
-        let before = self.join_waker.with_mut(|it| unsafe { (*it).replace(waker) });
-        debug_assert!(before.is_none(), "a waker in a slot that is ours");
-    }
-}
-
 /// Calls `body` and gives back what it panicked with.
 fn contain(body: impl FnOnce()) -> Option<Box<dyn Any + Send>> {
     shim::assert_unlocked("user code");
     catch_unwind(AssertUnwindSafe(body)).err()
-}
-
-/// Lets go of a finished task. The caller is its owner and does not use it again.
-unsafe fn let_go(header: NonNull<Header>) {
-    // SAFETY: the owner's cell is alive.
-    let this = unsafe { header.as_ref() };
-    let local = this.local();
-    let free = this.vtable.free;
-    if this.state.is_last(local) || this.state.merge(local) == Release::Free {
-        // SAFETY: T3: no reference is left, and the owner lets go.
-        unsafe { free(header) };
-    }
 }
 
 unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
@@ -298,13 +193,13 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         // SAFETY: as above; the future is gone.
         Poll::Ready(output) => unsafe { complete(cell, output) },
         Poll::Pending if this.header.take_self_woken() => {
-            S::schedule(this.schedule.route(), Task(header), Why::Yielded);
+            S::schedule(this.schedule.route(), Task::new(header), Why::Yielded);
         }
         Poll::Pending => {
             let route = this.schedule.route();
             // From here the cell is ours only if we are told so.
             if state.end_poll() == EndPoll::Reschedule {
-                S::schedule(route, Task(header), Why::Woken);
+                S::schedule(route, Task::new(header), Why::Woken);
             }
         }
     }
@@ -489,7 +384,7 @@ unsafe fn free<F: Future, S: Schedule>(header: NonNull<Header>) {
 unsafe fn schedule<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
     // SAFETY: the caller keeps the cell alive until the route is copied.
     let route = unsafe { header.cast::<Cell<F, S>>().as_ref() }.schedule.route();
-    S::schedule(route, Task(header), why);
+    S::schedule(route, Task::new(header), why);
 }
 
 unsafe fn is_local<F: Future, S: Schedule>(header: NonNull<Header>) -> bool {
@@ -516,289 +411,5 @@ unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>) {
     } else if this.state.cancel() == Wake::Schedule {
         // SAFETY: the caller keeps the cell alive.
         unsafe { schedule::<F, S>(header, Why::Cancelled) };
-    }
-}
-
-/// The right to run a task once. Dropping it leaves the task unrun.
-#[derive(Debug)]
-#[must_use = "a task that is not run stays where it is until the runtime ends"]
-pub(crate) struct Task(NonNull<Header>);
-
-// SAFETY: where a task may run is decided by its `Schedule`, not by who carries
-// the right to run it.
-unsafe impl Send for Task {}
-
-impl Task {
-    /// Polls the future, or starts the closure, or cancels it if that was asked.
-    pub(crate) fn run(self) {
-        // SAFETY: BUSY is ours: this value is made once per queueing.
-        let this = unsafe { self.0.as_ref() };
-        // SAFETY: as above.
-        unsafe { (this.vtable.run)(self.0) }
-    }
-
-    /// For a slot that holds it as a pointer.
-    pub(crate) fn into_raw(self) -> *mut Header {
-        self.0.as_ptr()
-    }
-
-    /// Back from a slot.
-    ///
-    /// # Safety
-    ///
-    /// 1. `header` came from [`into_raw`](Self::into_raw), and comes back once.
-    pub(crate) unsafe fn from_raw(header: *mut Header) -> Option<Self> {
-        NonNull::new(header).map(Self)
-    }
-
-    /// The reference that `create` counted for this task's holder.
-    ///
-    /// # Safety
-    ///
-    /// 1. `create` was told to count it, and this is called once.
-    pub(crate) unsafe fn counted(&self) -> Reference {
-        Reference(self.0)
-    }
-}
-
-/// Cancels the task that lives in `record`: drops its future here and now.
-///
-/// # Safety
-///
-/// 1. A task lives in `record`, and nobody polls it, nor ever will.
-/// 2. The calling thread may drop its future.
-pub(crate) unsafe fn cancel_in(record: NonNull<Record>) {
-    // SAFETY: records live as long as their home.
-    let memory = unsafe { record.as_ref() }.memory.load(Relaxed);
-    let header = NonNull::new(memory.cast::<Header>()).expect("a living task has a cell");
-    // SAFETY: alive: it has not completed.
-    let this = unsafe { header.as_ref() };
-    // SAFETY: 1 gives the right to poll, 2 that to drop.
-    unsafe { (this.vtable.cancel)(header) }
-}
-
-/// One counted reference to a task: what an abort handle holds.
-#[derive(Debug)]
-pub(crate) struct Reference(NonNull<Header>);
-
-// SAFETY: all it does is through the atomic words and `Schedule`.
-unsafe impl Send for Reference {}
-// SAFETY: as above.
-unsafe impl Sync for Reference {}
-
-impl Reference {
-    fn header(&self) -> &Header {
-        // SAFETY: a counted reference keeps the cell.
-        unsafe { self.0.as_ref() }
-    }
-
-    pub(crate) fn abort(&self) {
-        // SAFETY: as above.
-        unsafe { (self.header().vtable.abort)(self.0) }
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.header().state.is_cancelled()
-    }
-
-    pub(crate) fn id(&self) -> Id {
-        self.header().record().id()
-    }
-
-    /// What can be seen of the task, while it lives.
-    pub(crate) fn look(&self) -> Option<TaskInfo> {
-        // SAFETY: a counted reference keeps the cell.
-        unsafe { (self.header().vtable.look)(self.0) }
-    }
-}
-
-impl Clone for Reference {
-    fn clone(&self) -> Self {
-        self.header().state.add_ref();
-        Self(self.0)
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        // SAFETY: our count is given up here.
-        unsafe { drop_ref(self.0) }
-    }
-}
-
-/// The task that this thread polls.
-pub(crate) fn current() -> Option<Reference> {
-    let header = NonNull::new(current::get().cast_mut().cast::<Header>())?;
-    // SAFETY: a task in its poll is alive; this thread is the one that polls it,
-    // so it counts on its own side.
-    unsafe { clone_ref(header) };
-    Some(Reference(header))
-}
-
-/// The other end of the join word: the right to the output.
-#[derive(Debug)]
-pub(crate) struct Joiner<T> {
-    header: NonNull<Header>,
-    output: std::marker::PhantomData<T>,
-}
-
-// SAFETY: it gives the output to the thread that takes it, hence `T: Send`.
-unsafe impl<T: Send> Send for Joiner<T> {}
-// SAFETY: through a shared reference it only aborts and looks.
-unsafe impl<T: Send> Sync for Joiner<T> {}
-
-impl<T> Joiner<T> {
-    fn header(&self) -> &Header {
-        // SAFETY: rule J: the cell stays until this end was used up.
-        unsafe { self.header.as_ref() }
-    }
-
-    /// The output, if it is there. Uses this end up if it is.
-    pub(crate) fn is_done(&self) -> bool {
-        self.header().join.poll() == Join::Done
-    }
-
-    /// The output of a finished task.
-    pub(crate) fn take(self) -> Result<T, JoinError> {
-        debug_assert!(self.is_done(), "the output is not there");
-        let header = self.header;
-        let take_output = self.header().vtable.take_output;
-        std::mem::forget(self);
-        let mut output = None::<Result<T, JoinError>>;
-        // SAFETY: DONE: the output is ours, and `output` has its type.
-        unsafe { take_output(header, (&raw mut output).cast()) };
-        output.expect("`take_output` writes it")
-    }
-
-    /// Puts `waker` into the slot, in place of what was there. `Pending`: it is
-    /// in the slot and will be woken; otherwise it was dropped.
-    pub(crate) fn register(&self, waker: Waker) -> Join {
-        let header = self.header();
-        let old = match header.join.unregister() {
-            Join::Pending => header.take_join_waker(),
-            // The completer is at the slot, or was: it is not ours to write.
-            refusal => return refusal,
-        };
-        header.put_join_waker(waker);
-        let answer = header.join.register();
-        // Finished meanwhile, and nobody took what lay in the slot.
-        let unused = (answer == Join::Done).then(|| header.take_join_waker());
-        shim::assert_unlocked("the drop of a waker");
-        drop((old, unused));
-        answer
-    }
-
-    pub(crate) fn abort(&self) {
-        // SAFETY: this end keeps the cell.
-        unsafe { (self.header().vtable.abort)(self.header) }
-    }
-
-    pub(crate) fn reference(&self) -> Reference {
-        self.header().state.add_ref();
-        Reference(self.header)
-    }
-
-    pub(crate) fn id(&self) -> Id {
-        self.header().record().id()
-    }
-
-    /// A number that no other living task has.
-    pub(crate) fn address(&self) -> usize {
-        self.header.as_ptr().addr()
-    }
-
-    /// What can be seen of the task, while it lives.
-    pub(crate) fn look(&self) -> Option<TaskInfo> {
-        // SAFETY: this end keeps the cell.
-        unsafe { (self.header().vtable.look)(self.header) }
-    }
-}
-
-impl<T> Drop for Joiner<T> {
-    fn drop(&mut self) {
-        let header = self.header();
-        let old = match header.join.unregister() {
-            Join::Pending => header.take_join_waker(),
-            _ => None,
-        };
-        if header.join.detach() == Join::Done {
-            let discard = header.vtable.discard;
-            // SAFETY: rule J: DONE: output and cell are ours.
-            unsafe { discard(self.header) };
-        }
-        shim::assert_unlocked("the drop of a waker");
-        drop(old);
-    }
-}
-
-/// Whether this thread polls that task.
-#[inline]
-fn is_current(header: NonNull<Header>) -> bool {
-    ptr::eq(current::get(), header.as_ptr().cast::<()>())
-}
-
-/// The operations of wakers; a waker is one counted reference.
-///
-/// # Safety
-///
-/// Of all four: `header` is alive, by a reference that the caller holds; those
-/// named `…_and_drop` and `drop_ref` give it up.
-pub(super) unsafe fn clone_ref(header: NonNull<Header>) {
-    // SAFETY: alive, by the caller's reference.
-    let this = unsafe { header.as_ref() };
-    match is_current(header) {
-        true => this.add_local(1),
-        false => this.state.add_ref(),
-    }
-}
-
-/// See [`clone_ref`].
-pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
-    // SAFETY: alive, by the caller's reference.
-    let this = unsafe { header.as_ref() };
-    if is_current(header) {
-        return this.add_local(-1);
-    }
-    let free = this.vtable.free;
-    if this.state.drop_ref() == Release::Free {
-        // SAFETY: T3: the last reference to a task its owner let go of.
-        unsafe { free(header) };
-    }
-}
-
-/// See [`clone_ref`].
-pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
-    // SAFETY: alive, by the caller's reference.
-    let this = unsafe { header.as_ref() };
-    if is_current(header) {
-        return this.wake_self();
-    }
-    if this.state.wake() == Wake::Schedule {
-        // SAFETY: the caller's reference outlives the call.
-        unsafe { (this.vtable.schedule)(header, Why::Woken) };
-    }
-}
-
-/// See [`clone_ref`].
-pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
-    // SAFETY: alive, by the caller's reference.
-    let this = unsafe { header.as_ref() };
-    // SAFETY: as above.
-    if is_current(header) || !unsafe { (this.vtable.is_local)(header) } {
-        // A foreign waker keeps its reference until the task is queued: it is
-        // what keeps the scheduler alive meanwhile.
-        // SAFETY: as above.
-        unsafe { wake_by_ref(header) };
-        // SAFETY: given up here.
-        return unsafe { drop_ref(header) };
-    }
-    let vtable = this.vtable;
-    match this.state.wake_and_drop() {
-        Wake::Nothing => {}
-        // SAFETY: it is idle, so alive until somebody runs it, and nobody can
-        // before it is queued.
-        Wake::Schedule => unsafe { (vtable.schedule)(header, Why::Woken) },
-        // SAFETY: T3: the last reference to a task its owner let go of.
-        Wake::Free => unsafe { (vtable.free)(header) },
     }
 }

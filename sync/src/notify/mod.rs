@@ -12,7 +12,7 @@
 //!     └───────────────────────────────┴──────┴────────┘
 //! ```
 //!
-//! As in [`permits`](crate::permits): while LINE is clear, one compare-exchange
+//! As in `permits`: while LINE is clear, one compare-exchange
 //! does it all; while it is set, *the word is written only under the lock of the
 //! line*. LINE and PERMIT are never set together, since who waits takes the permit.
 //!
@@ -29,11 +29,12 @@
 //!
 //! Who waits already crosses W1 of [`wait_queue`](crate::wait_queue).
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+mod word;
+
+use self::word::{Arrival, Deliver, LINE, PERMIT, Snapshot, Word};
 use crate::{
-    shim::atomic::{
-        AtomicUsize,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
     site::Site,
     wait_queue::{Decision, Hides, Hold, Locked, OwnerOf, Primitive, WaitQueue, Waiter},
     wait_site::Kind,
@@ -71,8 +72,7 @@ impl Notify {
         /// Nothing has happened.
         #[must_use]
         pub const fn new() -> Self {
-            let word = Word(AtomicUsize::new(Snapshot::START.0));
-            Self { news: News { word, queue: WaitQueue::new(()) } }
+            Self { news: News { word: Word::new(), queue: WaitQueue::new(()) } }
         }
     }
 
@@ -137,7 +137,21 @@ impl Notify {
     ///
     /// # Cancel safety
     ///
-    /// **Loses its place.**
+    /// **Loses its place.** As [`notified`](Self::notified).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_sync::{Notify, wait_blocking::WaitBlocking};
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(Notify::new());
+    /// let notified = notify.clone().notified_owned();
+    /// let listener = std::thread::spawn(|| notified.wait_blocking());
+    /// notify.notify_waiters(); // it was made before
+    /// listener.join().unwrap();
+    /// assert_eq!(Arc::strong_count(&notify), 1);
+    /// ```
     #[track_caller]
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified { listener: Listener::new(OwnerOf(self)) }
@@ -160,9 +174,8 @@ impl Default for Notify {
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed: for the eye only.
-        let word = Snapshot(self.news.word.0.load(Relaxed));
-        f.debug_struct("Notify").field("has_permit", &word.has(PERMIT)).finish_non_exhaustive()
+        let has_permit = self.news.word.glance().has(PERMIT);
+        f.debug_struct("Notify").field("has_permit", &has_permit).finish_non_exhaustive()
     }
 }
 
@@ -230,6 +243,17 @@ impl News {
     }
 }
 
+impl News {
+    /// What becomes of a newcomer that was made after `calls` calls, and for which
+    /// nothing was there. The line's lock is held. N1, N2: as without the lock.
+    fn arrive(&self, calls: usize) -> Decision<Heard> {
+        match self.word.update(|seen| seen.arrive(calls)) {
+            Arrival::Notified => Decision::Pass(Heard::Mine),
+            Arrival::Wait => Decision::Wait(Heard::Nothing),
+        }
+    }
+}
+
 impl Primitive for News {
     type State = ();
     type Grant = Heard;
@@ -270,8 +294,8 @@ impl<H: Hold<Target = News>> Listener<H> {
     #[inline]
     fn new(holder: H) -> Self {
         let news = holder.target();
-        // Relaxed: too old a count only lets it hear of a call that is under way.
-        let calls = Snapshot(news.word.0.load(Relaxed)).calls();
+        // Too old a count only lets it hear of a call that is under way.
+        let calls = news.word.glance().calls();
         let site = Site::new(Kind::Notify, news);
         Self { site, calls, is_done: false, waiter: Waiter::new(holder) }
     }
@@ -284,7 +308,7 @@ impl<H: Hold<Target = News>> Listener<H> {
         let calls = *this.calls;
         let poll = match this.waiter.is_waiting() || !this.waiter.target().word.take(calls) {
             false => Poll::Ready(Heard::Mine),
-            true => this.waiter.as_mut().enter(|news, _| news.word.arrive(calls)),
+            true => this.waiter.as_mut().enter(|news, _| news.arrive(calls)),
         };
         *this.is_done = poll.is_ready();
         *this.is_done
@@ -300,7 +324,7 @@ impl<H: Hold<Target = News>> Listener<H> {
         let calls = *this.calls;
         let poll = match this.waiter.is_waiting() || !this.waiter.target().word.take(calls) {
             false => Poll::Ready(Heard::Mine),
-            true => this.waiter.as_mut().poll_with(cx, |news, _| news.word.arrive(calls)),
+            true => this.waiter.as_mut().poll_with(cx, |news, _| news.arrive(calls)),
         };
         match poll {
             Poll::Ready(_) => {
@@ -407,321 +431,5 @@ impl fmt::Debug for OwnedNotified {
         f.debug_struct("OwnedNotified")
             .field("is_done", &self.listener.is_done)
             .finish_non_exhaustive()
-    }
-}
-
-/// A notification nobody has taken.
-const PERMIT: usize = 1;
-/// Somebody waits: the word is written only under the lock of the line.
-const LINE: usize = 2;
-/// One call of `notify_waiters`.
-const CALL: usize = 4;
-
-/// What the word says, and what may become of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Snapshot(usize);
-
-/// What a notifier is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Deliver {
-    /// Nothing: the word says it.
-    Done,
-    /// Tell the line, under its lock.
-    InLine,
-}
-
-/// What a newcomer finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Arrival {
-    /// It was notified.
-    Notified,
-    /// It is to wait.
-    Wait,
-}
-
-impl Snapshot {
-    /// Calls are compared for equality only, so their count may wrap; under debug
-    /// assertions it soon does.
-    const START: Self = match cfg!(debug_assertions) {
-        true => Self(0_usize.wrapping_sub(2 * CALL)),
-        false => Self(0),
-    };
-
-    const fn calls(self) -> usize {
-        self.0 / CALL
-    }
-
-    const fn has(self, flag: usize) -> bool {
-        self.0 & flag != 0
-    }
-
-    const fn without(self, flag: usize) -> Self {
-        Self(self.0 & !flag)
-    }
-
-    fn notify(self) -> (Option<Self>, Deliver) {
-        match self.has(LINE) {
-            true => (None, Deliver::InLine),
-            false => (Some(Self(self.0 | PERMIT)), Deliver::Done),
-        }
-    }
-
-    fn call(self) -> (Option<Self>, Deliver) {
-        match self.has(LINE) {
-            true => (None, Deliver::InLine),
-            false => (Some(Self(self.0.wrapping_add(CALL))), Deliver::Done),
-        }
-    }
-
-    /// For one who was made after `calls` calls, and does not wait.
-    fn take(self, calls: usize) -> (Option<Self>, Arrival) {
-        match self.calls() == calls {
-            false => (None, Arrival::Notified),
-            true if self.has(PERMIT) => (Some(self.without(PERMIT)), Arrival::Notified),
-            true => (None, Arrival::Wait),
-        }
-    }
-
-    /// For one who was made after `calls` calls, and waits if it must.
-    fn arrive(self, calls: usize) -> (Option<Self>, Arrival) {
-        match self.take(calls) {
-            (_, Arrival::Wait) => (Some(Self(self.0 | LINE)), Arrival::Wait),
-            other => other,
-        }
-    }
-}
-
-/// The word, shared.
-#[derive(Debug)]
-struct Word(AtomicUsize);
-
-impl Word {
-    /// N1, N2, both ends: the only compare-exchange of this file. It writes also
-    /// what is there already: a second permit publishes what its giver wrote.
-    #[inline]
-    fn update<R>(&self, step: impl Fn(Snapshot) -> (Option<Snapshot>, R)) -> R {
-        let mut seen = self.0.load(Acquire);
-        loop {
-            let (next, result) = step(Snapshot(seen));
-            let Some(next) = next else { return result };
-            match self.0.compare_exchange_weak(seen, next.0, AcqRel, Acquire) {
-                Ok(_) => return result,
-                Err(word) => seen = word,
-            }
-        }
-    }
-
-    /// Whether one who was made after `calls` calls has been notified: N1, N2.
-    #[inline]
-    fn take(&self, calls: usize) -> bool {
-        self.update(|seen| seen.take(calls)) == Arrival::Notified
-    }
-
-    /// As `take`, under the lock of the line.
-    fn arrive(&self, calls: usize) -> Decision<Heard> {
-        match self.update(|seen| seen.arrive(calls)) {
-            Arrival::Notified => Decision::Pass(Heard::Mine),
-            Arrival::Wait => Decision::Wait(Heard::Nothing),
-        }
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use crate::wait_blocking::WaitBlocking;
-    use proptest::prelude::*;
-    use std::{collections::VecDeque, task::Waker, thread};
-
-    type Boxed<'a> = Pin<Box<Notified<'a>>>;
-
-    fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
-        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn a_permit_meant_for_another_is_left_alone() {
-        let notify = Notify::new();
-        let mut early = Box::pin(notify.notified());
-        notify.notify_waiters();
-        notify.notify_one();
-        assert!(poll(&mut early).is_ready());
-        assert!(poll(&mut Box::pin(notify.notified())).is_ready(), "the permit is still there");
-        assert!(poll(&mut Box::pin(notify.notified())).is_pending());
-    }
-
-    #[test]
-    fn a_notification_not_seen_goes_on_the_way_it_came() {
-        let notify = Notify::new();
-        let mut line: Vec<_> = (0..4).map(|_| Box::pin(notify.notified())).collect();
-        assert!(line.iter_mut().all(|it| poll(it).is_pending()));
-        notify.notify_one();
-        drop(line.remove(0));
-        assert!(poll(&mut line[0]).is_ready());
-        notify.notify_last();
-        drop(line.pop());
-        assert!(poll(&mut line[1]).is_ready());
-        drop(line);
-        assert!(poll(&mut Box::pin(notify.notified())).is_pending());
-        let mut last = Box::pin(notify.notified());
-        assert!(poll(&mut last).is_pending());
-        notify.notify_one();
-        drop(last);
-        assert!(poll(&mut Box::pin(notify.notified())).is_ready(), "kept: nobody else waits");
-    }
-
-    #[test]
-    fn one_who_is_done_stays_done() {
-        let notify = Arc::new(Notify::default());
-        let mut notified = Box::pin(notify.clone().notified_owned());
-        assert!(!notified.as_mut().enable());
-        notify.notify_one();
-        assert!(notified.as_mut().enable() && notified.as_mut().enable());
-        assert!(poll(&mut notified).is_ready() && poll(&mut notified).is_ready());
-        drop(notified);
-        assert!(poll(&mut Box::pin(notify.notified())).is_pending(), "it took what it saw");
-    }
-
-    #[test]
-    fn threads_notify_one_another() {
-        let pair = Arc::new((Notify::new(), Notify::new()));
-        let theirs = pair.clone();
-        let thread = thread::spawn(move || {
-            for _ in 0..100 {
-                theirs.0.notified().wait_blocking();
-                theirs.1.notify_one();
-            }
-        });
-        for _ in 0..100 {
-            pair.0.notify_one();
-            pair.1.notified().wait_blocking();
-        }
-        thread.join().unwrap();
-    }
-
-    /// What a `Notify` should do, in the simplest words.
-    #[derive(Debug, Default)]
-    struct Reference {
-        permit: bool,
-        line: VecDeque<usize>,
-        /// Told, and by what.
-        told: Vec<(usize, Heard)>,
-        /// Made, and neither in line nor told.
-        fresh: Vec<usize>,
-    }
-
-    impl Reference {
-        fn notify(&mut self, whom: Heard) {
-            let next = match whom {
-                Heard::Last => self.line.pop_back(),
-                _ => self.line.pop_front(),
-            };
-            match next {
-                Some(id) => self.told.push((id, whom)),
-                None => self.permit = true,
-            }
-        }
-
-        fn notify_waiters(&mut self) {
-            let everybody = self.line.drain(..).chain(self.fresh.drain(..));
-            self.told.extend(everybody.map(|id| (id, Heard::Mine)));
-        }
-
-        fn poll(&mut self, id: usize) -> bool {
-            if let Some(at) = self.told.iter().position(|it| it.0 == id) {
-                self.told[at].1 = Heard::Mine;
-                return true;
-            }
-            if self.line.contains(&id) {
-                return false;
-            }
-            self.fresh.retain(|&it| it != id);
-            if std::mem::take(&mut self.permit) {
-                self.told.push((id, Heard::Mine));
-                return true;
-            }
-            self.line.push_back(id);
-            false
-        }
-
-        fn end(&mut self, id: usize) {
-            self.line.retain(|&it| it != id);
-            self.fresh.retain(|&it| it != id);
-            if let Some(at) = self.told.iter().position(|it| it.0 == id) {
-                let (_, heard) = self.told.remove(at);
-                if heard != Heard::Mine {
-                    self.notify(heard);
-                }
-            }
-        }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        One,
-        Last,
-        Waiters,
-        Make,
-        Poll(usize),
-        Enable(usize),
-        End(usize),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            3 => Just(Step::One),
-            2 => Just(Step::Last),
-            2 => Just(Step::Waiters),
-            5 => Just(Step::Make),
-            6 => (0..6_usize).prop_map(Step::Poll),
-            2 => (0..6_usize).prop_map(Step::Enable),
-            4 => (0..6_usize).prop_map(Step::End),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn it_does_what_the_reference_does(steps in prop::collection::vec(step(), 0..80)) {
-            let notify = Notify::new();
-            let mut reference = Reference::default();
-            let mut listeners: Vec<(usize, Boxed<'_>)> = Vec::new();
-            for (next, step) in steps.into_iter().enumerate() {
-                match step {
-                    Step::One => {
-                        notify.notify_one();
-                        reference.notify(Heard::First);
-                    }
-                    Step::Last => {
-                        notify.notify_last();
-                        reference.notify(Heard::Last);
-                    }
-                    Step::Waiters => {
-                        notify.notify_waiters();
-                        reference.notify_waiters();
-                    }
-                    Step::Make => {
-                        listeners.push((next, Box::pin(notify.notified())));
-                        reference.fresh.push(next);
-                    }
-                    Step::Poll(which) if which < listeners.len() => {
-                        let (id, listener) = &mut listeners[which];
-                        prop_assert_eq!(poll(listener).is_ready(), reference.poll(*id));
-                    }
-                    Step::Enable(which) if which < listeners.len() => {
-                        let (id, listener) = &mut listeners[which];
-                        prop_assert_eq!(listener.as_mut().enable(), reference.poll(*id));
-                    }
-                    Step::End(which) if which < listeners.len() => {
-                        let (id, listener) = listeners.remove(which);
-                        drop(listener);
-                        reference.end(id);
-                    }
-                    _ => (),
-                }
-            }
-            drop(listeners);
-        }
     }
 }

@@ -1,0 +1,92 @@
+//! A processor for each thread.
+//!
+//! A kernel likes to start a woken thread where its waker runs. Left alone, two
+//! workers on a small machine share a processor in some runs and not in others, and
+//! the benchmark measures that. So workers are pinned, those of all runtimes alike.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// A hook for starting threads: pins each to the next of the processors which the
+/// calling thread may use now. For one worker it does nothing, and elsewhere than on
+/// Linux neither.
+pub fn in_turn(workers: usize) -> impl Fn() + Send + Sync + 'static {
+    let cpus = match workers {
+        1 => vec![],
+        _ => system::cpus(),
+    };
+    let next = AtomicUsize::new(0);
+    move || {
+        if !cpus.is_empty() {
+            // Relaxed: a number, and nothing comes with it.
+            system::pin_to(cpus[next.fetch_add(1, Relaxed) % cpus.len()]);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::mem::size_of_val;
+
+    const WORD_BITS: usize = u64::BITS as usize;
+
+    /// A bit per processor, as the kernel has it on 64-bit systems.
+    type Mask = [u64; 1024 / WORD_BITS];
+
+    /// The processors that this thread may use; none if that cannot be told.
+    pub(super) fn cpus() -> Vec<usize> {
+        let mut mask: Mask = [0; 1024 / WORD_BITS];
+        let size = size_of_val(&mask);
+        // SAFETY: the call writes at most `size` bytes, as many as `mask` has.
+        let status = unsafe { libc::sched_getaffinity(0, size, (&raw mut mask).cast()) };
+        let has = |cpu: &usize| mask[cpu / WORD_BITS] >> (cpu % WORD_BITS) & 1 == 1;
+        match status {
+            0 => (0..mask.len() * WORD_BITS).filter(has).collect(),
+            _ => vec![],
+        }
+    }
+
+    /// Keeps this thread on one processor.
+    pub(super) fn pin_to(cpu: usize) {
+        let mut mask: Mask = [0; 1024 / WORD_BITS];
+        mask[cpu / WORD_BITS] = 1 << (cpu % WORD_BITS);
+        let size = size_of_val(&mask);
+        // SAFETY: the call reads at most `size` bytes, as many as `mask` has.
+        let status = unsafe { libc::sched_setaffinity(0, size, (&raw const mask).cast()) };
+        assert_eq!(status, 0, "a processor which this process may use is refused");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn cpus() -> Vec<usize> {
+        vec![]
+    }
+
+    pub(super) fn pin_to(_cpu: usize) {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn left_after(hook: impl Fn() + Send + Sync) -> Vec<usize> {
+        thread::scope(|scope| {
+            let hooked = scope.spawn(|| {
+                hook();
+                system::cpus()
+            });
+            hooked.join().expect("pinning works here")
+        })
+    }
+
+    #[test]
+    fn threads_get_the_processors_in_turn() {
+        let all = system::cpus();
+        let hook = in_turn(2);
+        for cpu in all.iter().chain(&all) {
+            assert_eq!(left_after(&hook), [*cpu]);
+        }
+        assert_eq!(left_after(in_turn(1)), all);
+    }
+}

@@ -1,0 +1,171 @@
+//! How is a task made?
+//!
+//! At a desk, from that desk's memory, without a lock; elsewhere from the memory that
+//! all other threads share, under one. Once the end of the runtime has begun there
+//! is no such memory any more, and the task is refused: its future is dropped, its
+//! handle says cancelled.
+
+use crate::{
+    blocking,
+    context::{self, Context},
+    inbox::Inbox,
+    kinds::{OnPool, Pinned, Stealable},
+    scheduler::{BlockingJob, Scheduler},
+    task::{
+        Birth, Home, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, join::JoinHandle,
+    },
+    unhandled::Unhandled,
+};
+use std::{future::Future, panic::Location, ptr::NonNull, sync::Arc};
+
+/// How a new task is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl Options {
+    /// Nameless, from the caller's call.
+    #[track_caller]
+    pub(crate) fn here() -> Self {
+        Self { name: None, location: Location::caller() }
+    }
+}
+
+impl Scheduler {
+    /// Makes a task that any worker may run, and queues it.
+    pub(crate) fn spawn<F>(&self, future: F, options: Options) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let location = options.location;
+        let made =
+            self.make(options, Nature::Stealable, 0, future, |home, _| Some(Stealable { home }));
+        match made {
+            Ok((task, handle)) => {
+                self.queue(task, Why::Spawned);
+                handle
+            }
+            Err(future) => {
+                drop(future);
+                JoinHandle::refused(location)
+            }
+        }
+    }
+
+    /// Makes a task that only this thread runs, and queues it.
+    ///
+    /// # Panics
+    ///
+    /// If this thread does not run pinned tasks of this runtime.
+    pub(crate) fn spawn_local<F>(
+        &self,
+        inbox: &Arc<Inbox>,
+        future: F,
+        options: Options,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let location = options.location;
+        // SAFETY: what the future borrows lives for ever, being 'static.
+        let made = unsafe { self.pin(inbox, future, options) };
+        match made {
+            Ok((task, handle)) => {
+                self.queue_pinned(inbox, task);
+                handle
+            }
+            Err(future) => {
+                drop(future);
+                JoinHandle::refused(location)
+            }
+        }
+    }
+
+    /// Makes a task that only the inbox's thread runs, and does not queue it.
+    ///
+    /// # Safety
+    ///
+    /// 1. What `future` borrows outlives the task: it completes, or the inbox's
+    ///    thread drops its pinned tasks, before that ends.
+    pub(crate) unsafe fn pin<F: Future>(
+        &self,
+        inbox: &Arc<Inbox>,
+        future: F,
+        options: Options,
+    ) -> Result<(Task, JoinHandle<F::Output>), F> {
+        self.make(options, Nature::Pinned, 0, future, |home, record| {
+            let key = inbox.enlist(record)?;
+            Some(Pinned { home, inbox: inbox.clone(), key })
+        })
+    }
+
+    /// Makes a job of a closure, for the blocking pool.
+    pub(crate) fn spawn_blocking<C, T>(&self, closure: C, options: Options) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let location = options.location;
+        let once = Once::new(closure);
+        let made = self.make(options, Nature::Blocking, 1, once, |home, _| Some(OnPool { home }));
+        let Ok((task, handle)) = made else {
+            return JoinHandle::refused(location);
+        };
+        self.engage();
+        // SAFETY: `make` was told to count one reference, and it is claimed here.
+        let reference = unsafe { task.counted() };
+        let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
+        if let Err(refused) = self.pool.submit(job) {
+            if let blocking::Reason::NoThread(error) = &refused.reason {
+                self.config.hooks.report(Unhandled::NoThread(error.to_string()));
+            }
+            // The job is cancelled by being dropped, and the handle says so.
+            drop(refused.job);
+        }
+        handle
+    }
+
+    /// Takes memory and makes a cell in it. Gives the future back if the end has
+    /// begun.
+    fn make<F: Future, S: Schedule>(
+        &self,
+        options: Options,
+        nature: Nature,
+        refs: i64,
+        future: F,
+        schedule: impl FnOnce(NonNull<Home>, NonNull<Record>) -> Option<S>,
+    ) -> Result<(Task, JoinHandle<F::Output>), F> {
+        let location = options.location;
+        let make = |tenant: &Tenant, future: F| {
+            let record = tenant.take(cell::layout::<F, S>());
+            let home = tenant.home();
+            let Some(schedule) = schedule(home, record) else {
+                // SAFETY: taken just now from this tenant, and nothing is in it.
+                unsafe { tenant.put_back_unused(record, cell::layout::<F, S>()) };
+                return Err(future);
+            };
+            // SAFETY: the home is alive with its tenant.
+            let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
+            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location };
+            // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
+            Ok(unsafe { cell::create(future, schedule, record, birth, refs) })
+        };
+        let made = context::with(|cx| {
+            let desk = cx.filter(|cx| cx.is_of(self.address())).and_then(Context::desk);
+            match desk {
+                Some(desk) => make(&desk.tenant, future),
+                // The cell is made under the lock, so that the end, which takes the
+                // tenant away, finds either no task here or a whole one.
+                None => match &*self.shared.lock() {
+                    Some(tenant) => make(tenant, future),
+                    None => Err(future),
+                },
+            }
+        });
+        made.map(|(task, joiner)| (task, JoinHandle::new(joiner, location)))
+    }
+}

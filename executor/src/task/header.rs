@@ -1,0 +1,192 @@
+//! The head of a task cell, which is the same for every future, and the counting
+//! of its references.
+//!
+//! Everything here goes through the state word, the split count and the vtable; what
+//! the cell holds behind its head is known to [`cell`](super::cell) alone. The rules
+//! on which the proofs rest are the tables "Who may touch what" of
+//! [`state`](super::state) (rule S) and [`join_state`](super::join_state) (rule J).
+
+use super::{
+    current,
+    info::TaskInfo,
+    join_state::JoinState,
+    record::Record,
+    state::{Release, State, Wake},
+};
+use std::{
+    ptr::{self, NonNull},
+    task::Waker,
+};
+use sync::shim::cell::UnsafeCell;
+
+/// Why a task is queued: it decides where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was made.
+    Spawned,
+    /// Somebody woke it.
+    Woken,
+    /// It woke itself while it was polled.
+    Yielded,
+    /// It is to be cancelled.
+    Cancelled,
+}
+
+/// What all cells begin with.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Header {
+    pub(super) state: State,
+    pub(super) vtable: &'static Vtable,
+    pub(super) record: NonNull<Record>,
+    /// Rule J.
+    pub(super) join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) join: JoinState,
+    /// Woken by itself during this poll. Rule S: as `local_refs`.
+    pub(super) self_woken: UnsafeCell<bool>,
+    /// The half of the reference count of the polling thread. Rule S.
+    pub(super) local_refs: UnsafeCell<i32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Vtable {
+    pub(super) run: unsafe fn(NonNull<Header>),
+    pub(super) schedule: unsafe fn(NonNull<Header>, Why),
+    pub(super) is_local: unsafe fn(NonNull<Header>) -> bool,
+    pub(super) abort: unsafe fn(NonNull<Header>),
+    pub(super) cancel: unsafe fn(NonNull<Header>),
+    pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
+    pub(super) discard: unsafe fn(NonNull<Header>),
+    pub(super) free: unsafe fn(NonNull<Header>),
+    pub(super) look: unsafe fn(NonNull<Header>) -> Option<TaskInfo>,
+}
+
+impl Header {
+    pub(super) fn record(&self) -> &Record {
+        // SAFETY: records live as long as their home, and that as long as any
+        // cell of it.
+        unsafe { self.record.as_ref() }
+    }
+
+    /// On the polling thread: notes that the task woke itself.
+    pub(super) fn wake_self(&self) {
+        // SAFETY: rule S: the caller is the polling thread.
+        self.self_woken.with_mut(|it| unsafe { *it = true });
+    }
+
+    pub(super) fn take_self_woken(&self) -> bool {
+        // SAFETY: rule S: the caller is the polling thread.
+        self.self_woken.with_mut(|it| unsafe { it.replace(false) })
+    }
+
+    /// On the polling thread: counts there.
+    pub(super) fn add_local(&self, n: i32) {
+        self.local_refs.with_mut(|it| {
+            // SAFETY: rule S: the caller is the polling thread.
+            let count = unsafe { &mut *it };
+            *count = count.checked_add(n).unwrap_or_else(|| std::process::abort());
+        });
+    }
+
+    pub(super) fn local(&self) -> i32 {
+        // SAFETY: rule S: the caller is the owner of a finished task.
+        self.local_refs.with(|it| unsafe { *it })
+    }
+
+    /// Rule J: the slot is the caller's.
+    pub(super) fn take_join_waker(&self) -> Option<Waker> {
+        // SAFETY: rule J, by the callers.
+        self.join_waker.with_mut(|it| unsafe { (*it).take() })
+    }
+
+    /// Rule J: the slot is the caller's, and empty.
+    pub(super) fn put_join_waker(&self, waker: Waker) {
+        // SAFETY: rule J, by the callers.
+        let before = self.join_waker.with_mut(|it| unsafe { (*it).replace(waker) });
+        debug_assert!(before.is_none(), "a waker in a slot that is ours");
+    }
+}
+
+/// Lets go of a finished task. The caller is its owner and does not use it again.
+pub(super) unsafe fn let_go(header: NonNull<Header>) {
+    // SAFETY: the owner's cell is alive.
+    let this = unsafe { header.as_ref() };
+    let local = this.local();
+    let free = this.vtable.free;
+    if this.state.is_last(local) || this.state.merge(local) == Release::Free {
+        // SAFETY: T3: no reference is left, and the owner lets go.
+        unsafe { free(header) };
+    }
+}
+
+/// Whether this thread polls that task.
+#[inline]
+fn is_current(header: NonNull<Header>) -> bool {
+    ptr::eq(current::get(), header.as_ptr().cast::<()>())
+}
+
+/// The operations of wakers; a waker is one counted reference.
+///
+/// # Safety
+///
+/// Of all four: `header` is alive, by a reference that the caller holds; those
+/// named `…_and_drop` and `drop_ref` give it up.
+pub(super) unsafe fn clone_ref(header: NonNull<Header>) {
+    // SAFETY: alive, by the caller's reference.
+    let this = unsafe { header.as_ref() };
+    match is_current(header) {
+        true => this.add_local(1),
+        false => this.state.add_ref(),
+    }
+}
+
+/// See [`clone_ref`].
+pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
+    // SAFETY: alive, by the caller's reference.
+    let this = unsafe { header.as_ref() };
+    if is_current(header) {
+        return this.add_local(-1);
+    }
+    let free = this.vtable.free;
+    if this.state.drop_ref() == Release::Free {
+        // SAFETY: T3: the last reference to a task its owner let go of.
+        unsafe { free(header) };
+    }
+}
+
+/// See [`clone_ref`].
+pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
+    // SAFETY: alive, by the caller's reference.
+    let this = unsafe { header.as_ref() };
+    if is_current(header) {
+        return this.wake_self();
+    }
+    if this.state.wake() == Wake::Schedule {
+        // SAFETY: the caller's reference outlives the call.
+        unsafe { (this.vtable.schedule)(header, Why::Woken) };
+    }
+}
+
+/// See [`clone_ref`].
+pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
+    // SAFETY: alive, by the caller's reference.
+    let this = unsafe { header.as_ref() };
+    // SAFETY: as above.
+    if is_current(header) || !unsafe { (this.vtable.is_local)(header) } {
+        // A foreign waker keeps its reference until the task is queued: it is
+        // what keeps the scheduler alive meanwhile.
+        // SAFETY: as above.
+        unsafe { wake_by_ref(header) };
+        // SAFETY: given up here.
+        return unsafe { drop_ref(header) };
+    }
+    let vtable = this.vtable;
+    match this.state.wake_and_drop() {
+        Wake::Nothing => {}
+        // SAFETY: it is idle, so alive until somebody runs it, and nobody can
+        // before it is queued.
+        Wake::Schedule => unsafe { (vtable.schedule)(header, Why::Woken) },
+        // SAFETY: T3: the last reference to a task its owner let go of.
+        Wake::Free => unsafe { (vtable.free)(header) },
+    }
+}

@@ -1,0 +1,38 @@
+//! Futures made of futures, and of nothing but a budget.
+
+use super::{Case, gated, without_budget};
+use bowerbird::gather::{gather, try_gather};
+use sync::coop;
+
+pub(super) const ALL: &[Case] = &[
+    Case { future: "sync::coop::ConsumeBudget", make: || without_budget(coop::consume_budget()) },
+    Case {
+        future: "sync::coop::Unconstrained",
+        make: || gated(|gate| async move { coop::unconstrained(gate.pass()).await }),
+    },
+    Case {
+        future: "bowerbird::gather::Gathering",
+        make: || {
+            gated(|gate| async move {
+                let both = gather((gate.pass(), gather(vec![gate.pass(), gate.pass()])));
+                assert_eq!(both.await, ((), vec![(), ()]));
+            })
+        },
+    },
+    Case {
+        future: "bowerbird::gather::TryGathering",
+        make: || {
+            gated(|gate| async move {
+                let fails = async {
+                    gate.pass().await;
+                    Err::<(), &str>("no")
+                };
+                let never = async {
+                    std::future::pending::<()>().await;
+                    Ok(())
+                };
+                assert_eq!(try_gather((fails, never)).await, Err("no"));
+            })
+        },
+    },
+];

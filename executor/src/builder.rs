@@ -267,10 +267,9 @@ impl fmt::Display for BuildError {
                 f.write_str("max_blocking_threads(0): spawn_blocking needs at least one thread")
             }
             Self::Budget => f.write_str("budget(0): a poll must be able to do one operation"),
-            Self::StackSize(bytes) => write!(
-                f,
-                "thread_stack_size({bytes}): a thread needs {STACK_MIN} bytes at least"
-            ),
+            Self::StackSize(bytes) => {
+                write!(f, "thread_stack_size({bytes}): a thread needs {STACK_MIN} bytes at least")
+            }
             Self::NoThread(error) => write!(
                 f,
                 "a worker thread could not be started ({error}): ask for fewer workers, or raise \

@@ -78,6 +78,8 @@ pub(crate) struct Scheduler {
     /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
     /// that are not workers.
     engaged: AtomicUsize,
+    /// How often anything has engaged.
+    engagements: AtomicUsize,
 }
 
 /// What others see of one worker. On cache lines of its own.
@@ -123,6 +125,7 @@ impl Scheduler {
                 homes,
                 guest_seats: Lock::new(guests.collect()),
                 engaged: AtomicUsize::new(0),
+                engagements: AtomicUsize::new(0),
                 config,
             }
         })
@@ -273,8 +276,10 @@ impl Scheduler {
 
     /// Something is going on outside the workers: a virtual clock must not jump.
     pub(crate) fn engage(&self) {
-        // Relaxed: the clock looks after it has seen everybody asleep, by locks.
+        // Relaxed, both: the clock looks after it has seen everybody asleep, by
+        // locks.
         self.engaged.fetch_add(1, Relaxed);
+        self.engagements.fetch_add(1, Relaxed);
     }
 
     /// It is over. Whoever disengages last lets a sleeping worker look whether a
@@ -288,12 +293,33 @@ impl Scheduler {
         }
     }
 
-    /// Everybody sleeps and nothing is going on: lets a virtual clock jump.
-    /// Returns whether it did.
-    pub(crate) fn advance_idle(&self) -> bool {
-        // Acquire and more, by read-modify-write: sees what was going on.
-        self.engaged.fetch_add(0, AcqRel) == 0
-            && self.harvest(|driver| usize::from(driver.advance_idle())) > 0
+    /// Every worker sleeps: lets a virtual clock jump if nothing else goes on.
+    ///
+    /// `true`: it has jumped, and must not again before the caller, who still counts
+    /// as asleep, has got up and called [`end_jump`](Self::end_jump): what was woken
+    /// runs at the time for which it was woken.
+    pub(crate) fn begin_jump(&self) -> bool {
+        loop {
+            // Acquire and more, by read-modify-write: sees what was going on.
+            let engagements = self.engagements.fetch_add(0, AcqRel);
+            if self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
+                // Whoever is engaged lets a worker look when it is over.
+                return false;
+            }
+            if self.harvest(|driver| usize::from(driver.advance_idle())) > 0 {
+                return true;
+            }
+            self.engaged.fetch_sub(1, AcqRel);
+            // Somebody who came and went meanwhile did not find that it was last.
+            if self.engagements.fetch_add(0, AcqRel) == engagements {
+                return false;
+            }
+        }
+    }
+
+    /// The worker that let the clock jump is awake.
+    pub(crate) fn end_jump(&self) {
+        self.engaged.fetch_sub(1, AcqRel);
     }
 
     // ── looking at it ─────────────────────────────────────────────────────────

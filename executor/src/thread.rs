@@ -274,16 +274,13 @@ impl Presence {
         if !self.inbox.fall_asleep() {
             return;
         }
+        // If everybody is asleep now, this lets a worker look at the clock.
         scheduler.disengage();
-        // Everybody may be asleep now, and nobody else would notice.
-        let has_jumped = scheduler.idle.all_asleep() && scheduler.advance_idle();
-        if !has_jumped {
-            match self.cx.place.get() {
-                Place::Guest(seat) => {
-                    scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
-                }
-                Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
+        match self.cx.place.get() {
+            Place::Guest(seat) => {
+                scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
             }
+            Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
         }
         if self.inbox.wake_up() {
             scheduler.engage();

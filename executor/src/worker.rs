@@ -211,10 +211,15 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
         || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
         || worker.is_wanted.load(Relaxed)
         || scheduler.closing.has_begun();
-    match has_work || (asleep == Asleep::TheLast && scheduler.advance_idle()) {
-        true => Step::Polled,
-        false => Step::Park,
+    if has_work {
+        return Step::Polled;
     }
+    if asleep == Asleep::TheLast && scheduler.begin_jump() {
+        get_up(scheduler, desk);
+        scheduler.end_jump();
+        return Step::Polled;
+    }
+    Step::Park
 }
 
 fn get_up(scheduler: &Scheduler, desk: &Desk) {

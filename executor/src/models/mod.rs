@@ -16,6 +16,7 @@ mod queue;
 mod record;
 mod task_cell;
 mod task_closure;
+mod task_lifetime;
 mod task_state;
 
 use std::{

@@ -43,7 +43,7 @@ pub(super) enum Kind {
 
 pub(super) struct Scheduler {
     pub(super) home: Home,
-    queue: Lock<Queue>,
+    pub(super) queue: Lock<Queue>,
     kind: Kind,
     /// Read by every use, written at the end.
     alive: Memory,
@@ -51,9 +51,9 @@ pub(super) struct Scheduler {
 }
 
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     tasks: Vec<Task>,
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
 /// What happened, each to be counted once. Atomics, but relaxed: they order
@@ -197,22 +197,22 @@ impl Wake for JoinerWaker {
 }
 
 /// One task that was polled once and waits, and everybody who holds it.
-struct World {
-    scheduler: Arc<Scheduler>,
-    tenant: Tenant,
-    record: NonNull<Record>,
-    ready: Arc<AtomicBool>,
-    waker: Option<Waker>,
-    reference: Option<Reference>,
-    joiner: Option<Joiner<Output>>,
-    ledger: Arc<Ledger>,
+pub(super) struct World {
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) tenant: Tenant,
+    pub(super) record: NonNull<Record>,
+    pub(super) ready: Arc<AtomicBool>,
+    pub(super) waker: Option<Waker>,
+    pub(super) reference: Option<Reference>,
+    pub(super) joiner: Option<Joiner<Output>>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 // SAFETY: the record is touched by one thread at a time.
 unsafe impl Send for World {}
 
 impl World {
-    fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         let ledger = Arc::new(Ledger::default());
         let scheduler = Scheduler::new(kind, &ledger);
         let home = NonNull::from(&scheduler.home);
@@ -300,14 +300,16 @@ enum Act {
     Detach,
     /// Leaves a waker in the handle.
     Register,
+    /// The same, and drops the handle.
+    Leave,
     /// Is a worker.
     Run,
 }
 
-use Act::{Abort, Detach, DropWaker, Register, Run, WakeByRef};
+use Act::{Abort, Detach, DropWaker, Leave, Register, Run, WakeByRef};
 
 impl Act {
-    const ALL: [Self; 7] = [Act::Wake, WakeByRef, DropWaker, Abort, Detach, Register, Run];
+    const ALL: [Self; 8] = [Act::Wake, WakeByRef, DropWaker, Abort, Detach, Register, Leave, Run];
 
     /// What it takes out of the world and does on a thread of its own. What it
     /// gives back is dropped at the end, by one thread.
@@ -365,6 +367,16 @@ impl Act {
                     Kept::Joiner(joiner, answer)
                 })
             }
+            Leave => {
+                let joiner = world.joiner.take().expect("one act uses it");
+                let ledger = world.ledger.clone();
+                Box::new(move || {
+                    let waker = Arc::new(JoinerWaker(ledger));
+                    let _ = joiner.register(Waker::from(waker.clone()));
+                    drop(joiner);
+                    Kept::Left(waker)
+                })
+            }
             Run => {
                 let home = Sent(NonNull::from(&world.scheduler.home));
                 Box::new(move || {
@@ -388,6 +400,7 @@ enum Kept {
     Nothing,
     Waker(Waker),
     Joiner(Joiner<Output>, Join),
+    Left(Arc<JoinerWaker>),
 }
 
 /// All acts at once, on a task that waits; if one is a worker's, on one that was
@@ -414,6 +427,8 @@ fn the_rest<const N: usize>(world: World, kept: [Kept; N]) -> End {
                 world.joiner = Some(joiner);
                 registered = Some(answer);
             }
+            // Though the cell is still there.
+            Kept::Left(waker) => assert_eq!(Arc::strong_count(&waker), 1, "a waker was left"),
         }
     }
     wakers.extend(world.waker.take());
@@ -429,7 +444,7 @@ fn the_rest<const N: usize>(world: World, kept: [Kept; N]) -> End {
 
 /// Whether two acts do not need the same thing of which there is one.
 fn is_possible([one, two]: [Act; 2]) -> bool {
-    let joins = |act: Act| matches!(act, Detach | Register);
+    let joins = |act: Act| matches!(act, Detach | Register | Leave);
     !(joins(one) && joins(two)) && !(one == two && matches!(one, DropWaker | Run))
 }
 
@@ -494,93 +509,12 @@ fn wakes_by_reference_beside_a_poll() {
     check_pairs_beside_a_poll(Kind::Local, |act| act == WakeByRef);
 }
 
-/// Every other pair, and those that abort once more.
 #[test]
-fn ends_beside_a_poll() {
-    check_pairs_beside_a_poll(Kind::Local, |act| matches!(act, DropWaker | Detach | Register));
-}
-
-/// What a thread that knows nothing of the scheduler does while that ends.
-#[derive(Clone, Copy, Debug)]
-enum Stranger {
-    Wakes,
-    WakesByRef,
-    Aborts,
-    AbortsByHandle,
-    Registers,
-}
-
-impl Stranger {
-    fn body(self, world: &mut World) -> Box<dyn FnOnce() + Send> {
-        let waker = world.waker.take().expect("the future left it");
-        let reference = world.reference.take().expect("made with the world");
-        match self {
-            Self::Wakes => Box::new(move || waker.wake()),
-            Self::WakesByRef => Box::new(move || {
-                waker.wake_by_ref();
-                drop(waker);
-            }),
-            Self::Aborts => Box::new(move || {
-                reference.abort();
-                drop(reference);
-            }),
-            Self::AbortsByHandle => {
-                let joiner = world.joiner.take().expect("made with the world");
-                Box::new(move || {
-                    joiner.abort();
-                    drop(joiner);
-                })
-            }
-            Self::Registers => {
-                let joiner = world.joiner.take().expect("made with the world");
-                let ledger = world.ledger.clone();
-                Box::new(move || {
-                    let waker = Waker::from(Arc::new(JoinerWaker(ledger)));
-                    if joiner.register(waker) == Join::Done {
-                        drop(joiner.take());
-                    }
-                })
-            }
-        }
-    }
-}
-
-/// Rule: a wake that was made elsewhere keeps the scheduler until it has returned,
-/// and the last use of the last cell ends it. The stranger holds nothing but its
-/// waker, its abort handle or its join handle.
-fn the_end_beside(stranger: Stranger) -> u32 {
-    let mut world = World::new(Kind::Foreign);
-    let ledger = world.ledger.clone();
-    let body = stranger.body(&mut world);
-    let stranger = thread::spawn(body);
-    let closer = thread::spawn(move || {
-        let world = world;
-        world.scheduler.queue.lock().is_closed = true;
-        // SAFETY: 1: it lives, and nobody polls any more. 2: it is `Send`.
-        unsafe { holders::cancel_in(world.record) };
-        let World { scheduler, tenant, joiner, .. } = world;
-        tenant.close(scheduler);
-        drop(joiner);
-    });
-    stranger.join().unwrap();
-    closer.join().unwrap();
-    assert_eq!(ledger.future_drops.load(Relaxed), 1);
-    ledger.ends.load(Relaxed)
+fn ends_of_wakers_beside_a_poll() {
+    check_pairs_beside_a_poll(Kind::Local, |act| act == DropWaker);
 }
 
 #[test]
-fn the_scheduler_outlives_a_foreign_wake() {
-    assert_eq!(outcomes(|| the_end_beside(Stranger::Wakes)), [1].into());
-    assert_eq!(outcomes(|| the_end_beside(Stranger::WakesByRef)), [1].into());
-}
-
-#[test]
-fn the_scheduler_outlives_a_foreign_abort() {
-    assert_eq!(outcomes(|| the_end_beside(Stranger::Aborts)), [1].into());
-    assert_eq!(outcomes(|| the_end_beside(Stranger::AbortsByHandle)), [1].into());
-}
-
-#[test]
-fn the_scheduler_outlives_a_foreign_joiner() {
-    assert_eq!(outcomes(|| the_end_beside(Stranger::Registers)), [1].into());
+fn ends_of_handles_beside_a_poll() {
+    check_pairs_beside_a_poll(Kind::Local, |act| matches!(act, Detach | Register | Leave));
 }

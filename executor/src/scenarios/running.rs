@@ -3,7 +3,7 @@
 //! A task or a thread that nobody wakes ends a scenario as a deadlock.
 
 use super::{
-    explore,
+    dawdle, explore,
     instruments::{
         Baton,
         Fate::{Done, Dropped},
@@ -176,6 +176,60 @@ fn blocks_in_place_are_stood_in_for() {
                 task.await.unwrap();
             }
         });
+        drop(executor);
+        watch.wait_for_the_end();
+        ledger.fates()
+    });
+    assert_eq!(seen, [Done].into());
+}
+
+/// After a block the substitute goes, and the worker has its desk again.
+#[test]
+fn a_worker_comes_back_after_a_block() {
+    let seen = explore(|| {
+        let (executor, watch) = multi(1);
+        let baton = Baton::default();
+        let theirs = baton.clone();
+        let task = executor.handle().spawn(async move {
+            let home = thread::current().id();
+            block_in_place(thread::yield_now);
+            // The end of the poll in which the desk was lent.
+            yield_now().await;
+            let mut ends = vec![];
+            for _ in 0..3 {
+                theirs.take().await;
+                ends.push(thread::current().id() == home);
+            }
+            // On other threads, if at all, before it was on its own again.
+            let back = ends.iter().position(|it| *it).unwrap_or(ends.len());
+            assert!(ends[back..].iter().all(|it| *it), "it stays: {ends:?}");
+            back
+        });
+        for _ in 0..3 {
+            dawdle(100);
+            baton.pass();
+        }
+        let back = task.join_blocking(None).unwrap().unwrap();
+        drop(executor);
+        watch.wait_for_the_end();
+        vec![back]
+    });
+    assert!(seen.contains(&0) && seen.contains(&1), "{seen:?}");
+}
+
+/// A task that just blocks its worker strands nothing that came from outside.
+#[test]
+fn a_blocked_worker_strands_nobody() {
+    let seen = explore(|| {
+        let (executor, watch) = multi(2);
+        let ledger = Ledger::default();
+        let gate = Arc::new(Parker::new());
+        let (theirs, opener) = (gate.clone(), gate);
+        let blocked = executor.handle().spawn(ledger.watch(async move { theirs.park() }));
+        let other = executor.handle().spawn(ledger.watch(async move { opener.unpark() }));
+        for task in [blocked, other] {
+            task.join_blocking(None).unwrap().unwrap();
+        }
         drop(executor);
         watch.wait_for_the_end();
         ledger.fates()

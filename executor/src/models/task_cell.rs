@@ -84,8 +84,10 @@ impl Scheduler {
     }
 
     fn of<'a>(home: NonNull<Home>) -> &'a Self {
-        // SAFETY: the models keep to rule 1 of `Schedule`, or loom finds them out.
-        unsafe { &*home.as_ref().owner.cast::<Self>() }
+        // SAFETY: the caller's cell keeps it, or loom finds out that it does not.
+        let owner = unsafe { home.as_ref() }.owner.cast::<Self>();
+        // SAFETY: `new` made the home with the scheduler's own address.
+        unsafe { &*owner }
     }
 
     fn queue(&self, task: Task) {
@@ -356,27 +358,7 @@ impl Act {
                     Kept::Nothing
                 })
             }
-            Register => {
-                let joiner = world.joiner.take().expect("one act uses it");
-                let ledger = world.ledger.clone();
-                Box::new(move || {
-                    let waker = Arc::new(JoinerWaker(ledger));
-                    let answer = joiner.register(Waker::from(waker.clone()));
-                    let is_kept = Arc::strong_count(&waker) == 2;
-                    assert!(answer != Join::Done || !is_kept, "a waker nobody needs is dropped");
-                    Kept::Joiner(joiner, answer)
-                })
-            }
-            Leave => {
-                let joiner = world.joiner.take().expect("one act uses it");
-                let ledger = world.ledger.clone();
-                Box::new(move || {
-                    let waker = Arc::new(JoinerWaker(ledger));
-                    let _ = joiner.register(Waker::from(waker.clone()));
-                    drop(joiner);
-                    Kept::Left(waker)
-                })
-            }
+            Register | Leave => self.join_body(world),
             Run => {
                 let home = Sent(NonNull::from(&world.scheduler.home));
                 Box::new(move || {
@@ -388,6 +370,21 @@ impl Act {
                 })
             }
         }
+    }
+
+    fn join_body(self, world: &mut World) -> Box<dyn FnOnce() -> Kept + Send> {
+        let joiner = world.joiner.take().expect("one act uses it");
+        let waker = Arc::new(JoinerWaker(world.ledger.clone()));
+        Box::new(move || {
+            let answer = joiner.register(Waker::from(waker.clone()));
+            if self == Leave {
+                drop(joiner);
+                return Kept::Left(waker);
+            }
+            let is_kept = Arc::strong_count(&waker) == 2;
+            assert!(answer != Join::Done || !is_kept, "a waker nobody needs is dropped");
+            Kept::Joiner(joiner, answer)
+        })
     }
 }
 
@@ -445,7 +442,8 @@ fn the_rest<const N: usize>(world: World, kept: [Kept; N]) -> End {
 /// Whether two acts do not need the same thing of which there is one.
 fn is_possible([one, two]: [Act; 2]) -> bool {
     let joins = |act: Act| matches!(act, Detach | Register | Leave);
-    !(joins(one) && joins(two)) && !(one == two && matches!(one, DropWaker | Run))
+    let is_used_up = joins(one) && joins(two) || one == two && matches!(one, DropWaker | Run);
+    !is_used_up
 }
 
 fn pairs() -> impl Iterator<Item = [Act; 2]> {

@@ -122,7 +122,7 @@ fn build(builder: Builder, clock: &Clock) -> Executor {
 /// Sleeps twice, and does some other work in between.
 async fn live(clock: Clock, n: usize) {
     clock.sleep().await;
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let theirs = clock.clone();
         spawn_blocking(move || theirs.while_busy(thread::yield_now)).await.unwrap();
     } else {

@@ -77,6 +77,7 @@ pub mod sync {
 
 /// Reading and writing: the traits of `futures-io`, and descriptors of any kind.
 pub mod io {
+    pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
     pub use reactor::{AsyncFd, Interest, Readiness, Ready, ReadyGuard, ShuttingDown};
 }
 

@@ -374,6 +374,12 @@ impl Handle {
         self.scheduler.config.flavor
     }
 
+    /// What the names of the runtime's threads begin with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.scheduler.config.thread_name
+    }
+
     /// A number that no other runtime of this process has while this one lives.
     #[must_use]
     pub fn id(&self) -> usize {

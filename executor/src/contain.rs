@@ -2,7 +2,7 @@
 //!
 //! They go no further than the call: a thread of a runtime outlives them. The
 //! payload is the user's, too, and its destructor may panic in turn; one that does
-//! leaves another payload, and there we end: that one is leaked.
+//! leaves another payload, and so on: after some of them we end, and leak the last.
 
 use std::{
     any::Any,
@@ -16,11 +16,18 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Sen
     catch_unwind(AssertUnwindSafe(code))
 }
 
+/// How often a payload may panic when it is dropped, and leave another, before we
+/// give up on the last.
+const REMAINS_MAX: usize = 8;
+
 /// Drops a value of the user's, whatever its destructor does.
 pub(crate) fn drop_contained<T>(value: T) {
-    if let Err(payload) = caught(|| drop(value))
-        && let Err(payload) = caught(|| drop(payload))
-    {
-        std::mem::forget(payload);
+    let Err(mut payload) = caught(|| drop(value)) else { return };
+    for _ in 0..REMAINS_MAX {
+        match caught(|| drop(payload)) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
     }
+    std::mem::forget(payload);
 }

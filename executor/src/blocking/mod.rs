@@ -63,6 +63,7 @@ mod tests;
 
 pub(crate) use roster::Metrics;
 
+use crate::contain::{caught, drop_contained};
 use roster::{Arrive, Next, Roster, StartFailed, Submit};
 use std::{
     fmt, io,
@@ -427,11 +428,7 @@ fn park_until(parker: &Parker, deadline: Option<Instant>) -> Parked {
 
 /// Runs user code whose panic is nobody's: a thread of the pool outlives it.
 fn contain(code: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        // The payload is the user's, too. One that panics when it is dropped leaves
-        // another, and there we end.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(payload);
-        }
+    if let Err(payload) = caught(code) {
+        drop_contained(payload);
     }
 }

@@ -437,18 +437,21 @@ fn a_hundred_thousand_queued_jobs_drain() {
 struct Counted {
     ran: Arc<AtomicUsize>,
     dropped: Arc<AtomicUsize>,
+    is_counted: bool,
 }
 
 impl Job for Counted {
-    fn run(self) {
+    fn run(mut self) {
         self.ran.fetch_add(1, SeqCst);
-        std::mem::forget(self);
+        self.is_counted = true;
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.dropped.fetch_add(1, SeqCst);
+        if !self.is_counted {
+            self.dropped.fetch_add(1, SeqCst);
+        }
     }
 }
 
@@ -467,10 +470,11 @@ fn every_job_runs_once_or_is_dropped_once_under_fire() {
                 scope.spawn(move || {
                     for number in 0..JOBS {
                         fail_starts_here(usize::from(number % 3 == 0));
-                        let job = Counted { ran: ran.clone(), dropped: dropped.clone() };
-                        if let Err(back) = pool.submit(job) {
+                        let (ran, dropped) = (ran.clone(), dropped.clone());
+                        let job = Counted { ran, dropped, is_counted: false };
+                        if let Err(mut back) = pool.submit(job) {
                             refused.fetch_add(1, SeqCst);
-                            std::mem::forget(back.job);
+                            back.job.is_counted = true;
                         }
                         if submitter == 0 && number == JOBS / 2 {
                             pool.shutdown();

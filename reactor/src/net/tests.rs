@@ -401,7 +401,13 @@ fn a_descriptor_closed_behind_our_back_gives_an_error() {
         let mut buffer = [0; 8];
         let error = (&one).read(&mut buffer).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));
-        std::mem::forget(one);
+        // So that the socket has something to close.
+        let spare = std::fs::File::open("/dev/null")?;
+        #[expect(unsafe_code, reason = "the fault under test")]
+        // SAFETY: the number belongs to `one`, and nothing is open under it.
+        let result = unsafe { libc::dup2(spare.as_raw_fd(), fd) };
+        assert_eq!(result, fd);
+        drop(one);
         Ok(())
     });
 }

@@ -402,7 +402,7 @@ fn a_descriptor_closed_behind_our_back_gives_an_error() {
         let error = (&one).read(&mut buffer).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));
         // So that the socket has something to close.
-        let spare = std::fs::File::open("/dev/null")?;
+        let spare = File::open("/dev/null")?;
         #[expect(unsafe_code, reason = "the fault under test")]
         // SAFETY: the number belongs to `one`, and nothing is open under it.
         let result = unsafe { libc::dup2(spare.as_raw_fd(), fd) };

@@ -25,17 +25,17 @@ use super::{
     state::{Claim, EndPoll, StartPoll, State, Wake},
     waker,
 };
+use crate::contain::caught;
 use std::{
     alloc::Layout,
     any::Any,
     mem::ManuallyDrop,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     ptr::{self, NonNull},
     task::{Context, Poll},
 };
 use sync::{
-    shim::{self, atomic::Ordering::Relaxed, cell::UnsafeCell},
+    shim::{atomic::Ordering::Relaxed, cell::UnsafeCell},
     wait_site,
 };
 
@@ -169,12 +169,6 @@ const fn vtable<F: Future, S: Schedule>() -> Vtable {
     }
 }
 
-/// Calls `body` and gives back what it panicked with.
-fn contain(body: impl FnOnce()) -> Option<Box<dyn Any + Send>> {
-    shim::assert_unlocked("user code");
-    catch_unwind(AssertUnwindSafe(body)).err()
-}
-
 unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     let cell = header.cast::<Cell<F, S>>();
     // SAFETY: a queued task's cell is alive, and its type is the vtable's.
@@ -220,7 +214,7 @@ unsafe fn poll<F: Future, S: Schedule>(
     // not outlive the poll except by being cloned.
     let waker = unsafe { ManuallyDrop::new(waker::from_header(cell.cast())) };
     let mut cx = Context::from_waker(&waker);
-    let polled = catch_unwind(AssertUnwindSafe(|| {
+    let polled = caught(|| {
         this.stage.with_mut(|stage| {
             // SAFETY: rule S: the future is ours while we poll.
             let Stage::Future(future) = (unsafe { &mut *stage }) else {
@@ -229,7 +223,7 @@ unsafe fn poll<F: Future, S: Schedule>(
             // SAFETY: the cell does not move until the future was dropped.
             unsafe { Pin::new_unchecked(future) }.poll(&mut cx)
         })
-    }));
+    });
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
@@ -257,7 +251,7 @@ unsafe fn empty<F: Future>(stage: &UnsafeCell<Stage<F>>) -> Option<Box<dyn Any +
     stage.with_mut(|stage| {
         // SAFETY: the stage is the caller's; it is overwritten before anybody
         // else can look, also when the destructor panics.
-        let payload = contain(|| unsafe { ptr::drop_in_place(stage) });
+        let payload = caught(|| unsafe { ptr::drop_in_place(stage) }).err();
         // SAFETY: as above; what was there is dropped.
         unsafe { stage.write(Stage::Empty) };
         payload
@@ -310,7 +304,7 @@ unsafe fn complete<F: Future, S: Schedule>(
         unsafe { discard::<F, S>(cell.cast()) };
     }
     let Some(waker) = waker else { return };
-    if let Some(payload) = contain(|| waker.wake()) {
+    if let Err(payload) = caught(|| waker.wake()) {
         let stray = Stray { what: StrayPanic::Waker, payload: Some(payload), error: None };
         S::stray(home, stray);
     }
@@ -330,7 +324,7 @@ unsafe fn discard<F: Future, S: Schedule>(header: NonNull<Header>) {
         Stage::Output(Err(error)) if error.is_panic() => {
             Some(Stray { what: StrayPanic::Detached, payload: None, error: Some(error) })
         }
-        stage => contain(|| drop(stage)).map(|payload| Stray {
+        stage => caught(|| drop(stage)).err().map(|payload| Stray {
             what: StrayPanic::OutputDrop,
             payload: Some(payload),
             error: None,

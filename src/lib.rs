@@ -57,7 +57,8 @@ use std::future::Future;
 pub mod task {
     pub use executor::{
         AbortHandle, Id, JoinError, JoinHandle, TaskBuilder as Builder, TaskInfo, YieldNow,
-        current_task as current, spawn, spawn_blocking, spawn_local, yield_now,
+        current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
+        yield_now,
     };
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
     pub use sync::wait_site::{Kind as WaitKind, WaitSite};

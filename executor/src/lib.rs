@@ -72,8 +72,8 @@ pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use metrics::{Metrics, WorkerMetrics};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
-    TaskBuilder, YieldNow, block_in_place, current_task, spawn, spawn_blocking, spawn_local,
-    yield_now,
+    TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, spawn,
+    spawn_blocking, spawn_local, yield_now,
 };
 pub use sync::driver::ThreadDriver;
 pub use task::{

@@ -8,7 +8,7 @@ use crate::{
     task::{
         holders::{self, Reference},
         info::TaskInfo,
-        join::JoinHandle,
+        join::{AbortHandle, JoinHandle},
     },
     thread,
 };
@@ -273,6 +273,32 @@ impl Future for YieldNow {
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
     holders::current().as_ref().and_then(Reference::look)
+}
+
+/// A handle that aborts the task which this thread runs at this moment. `None`
+/// outside tasks.
+///
+/// A task that aborts itself and then returns `Pending` is dropped at once, and
+/// its handle gives a cancelled error.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::{Builder, ThreadDriver, current_abort_handle, spawn};
+///
+/// let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+/// executor.block_on(async {
+///     let task = spawn(async {
+///         current_abort_handle().unwrap().abort();
+///         std::future::pending::<()>().await;
+///     });
+///     assert!(task.await.unwrap_err().is_cancelled());
+/// });
+/// # Ok::<(), bowerbird_executor::BuildError>(())
+/// ```
+#[must_use]
+pub fn current_abort_handle() -> Option<AbortHandle> {
+    holders::current().map(AbortHandle::of)
 }
 
 /// Starts tasks with a name.

@@ -193,6 +193,18 @@ pub fn waiting(kind: Kind, object: usize, location: &'static Location<'static>) 
     }
 }
 
+/// Which task this thread polls at this moment: the address of its record, 0
+/// outside any.
+///
+/// What a combinator leaves in a thread-local variable around the poll of its
+/// child is meant for that task only; another that is polled inside it, by an
+/// executor within the executor, has another number.
+#[inline]
+#[must_use]
+pub fn task() -> usize {
+    CURRENT.try_with(Cell::get).unwrap_or(ptr::null()).addr()
+}
+
 /// Lends `record` to this thread until the guard is dropped: around one poll.
 ///
 /// The guard must be dropped, not forgotten, before `record` ends; that is what
@@ -234,10 +246,13 @@ mod tests {
         {
             // SAFETY: as above.
             let _inner_guard = unsafe { enter(&inner) };
+            assert_eq!(task(), ptr::from_ref(&inner).addr());
             waiting(Kind::Mutex, 7, Location::caller());
         }
         waiting(Kind::Event, 8, Location::caller());
+        assert_eq!(task(), ptr::from_ref(&outer).addr());
         drop(outer_guard);
+        assert_eq!(task(), 0);
         waiting(Kind::Timer, 9, Location::caller());
 
         assert_eq!(inner.read().map(|site| (site.kind, site.object)), Some((Kind::Mutex, 7)));

@@ -276,6 +276,10 @@ pub struct AbortHandle {
 }
 
 impl AbortHandle {
+    pub(crate) fn of(reference: Reference) -> Self {
+        Self { reference: Some(reference) }
+    }
+
     /// Asks the task to end. See [`JoinHandle::abort`].
     pub fn abort(&self) {
         if let Some(reference) = &self.reference {

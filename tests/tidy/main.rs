@@ -4,6 +4,7 @@
 //! runs on this workspace and another on small ones with a breach planted, so that
 //! a rule which sees nothing is noticed. A rule prints every breach at once.
 
+mod conformance;
 mod cycles;
 mod doors;
 mod edges;

@@ -386,6 +386,12 @@ impl Handle {
         self.scheduler.address().addr()
     }
 
+    /// For tests that look inside.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
     fn shut_down(&self, shutdown: Shutdown) -> ShutdownReport {
         let scheduler = &self.scheduler;
         let is_own = takes_part(scheduler);

@@ -15,7 +15,7 @@
 
 use super::{
     current,
-    error::JoinError,
+    error::{JoinError, Reason},
     header::{Header, Vtable, Why, let_go},
     holders::{Joiner, Task},
     home::Home,
@@ -32,6 +32,7 @@ use std::{
     mem::ManuallyDrop,
     pin::Pin,
     ptr::{self, NonNull},
+    sync::Arc,
     task::{Context, Poll},
 };
 use sync::{
@@ -180,7 +181,7 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         }
     } else if state.start_poll() == StartPoll::Cancel {
         // SAFETY: BUSY is ours, by the linear `Task`.
-        return unsafe { cancel::<F, S>(header) };
+        return unsafe { cancel::<F, S>(header, None) };
     }
     // SAFETY: as above.
     match unsafe { poll(cell) } {
@@ -244,6 +245,17 @@ fn info<F: Future, S: Schedule>(cell: &Cell<F, S>) -> TaskInfo {
     unsafe { cell.schedule.home().as_ref() }.info(cell.header.record())
 }
 
+/// What whoever aborted the task gave as the reason. What was written before the
+/// cancellation is seen with it.
+fn given_reason<F: Future, S: Schedule>(cell: &Cell<F, S>) -> Option<Reason> {
+    if !cell.header.state.is_cancelled() {
+        return None;
+    }
+    // SAFETY: the home is alive as long as the cell.
+    let home = unsafe { cell.schedule.home().as_ref() };
+    home.reason(cell.header.record()).map(Reason::Given)
+}
+
 /// Drops what is in the stage, and gives back what that panicked with.
 ///
 /// The stage is the caller's.
@@ -258,8 +270,9 @@ unsafe fn empty<F: Future>(stage: &UnsafeCell<Stage<F>>) -> Option<Box<dyn Any +
     })
 }
 
-/// Drops the future of a task that nobody else polls, and completes it.
-unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>) {
+/// Drops the future of a task that nobody else polls, and completes it. `reason`
+/// counts if nobody who aborted it gave one.
+unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<&'static str>) {
     let cell = header.cast::<Cell<F, S>>();
     // SAFETY: the caller has the right to poll, so the cell is alive.
     let this = unsafe { cell.as_ref() };
@@ -272,7 +285,7 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>) {
     this.header.take_self_woken();
     let error = match payload {
         Some(payload) => JoinError::panicked(info, payload),
-        None => JoinError::cancelled(Some(info)),
+        None => JoinError::cancelled(info, given_reason(this).or(reason.map(Reason::Ours))),
     };
     // SAFETY: as above; the future is gone.
     unsafe { complete(cell, Err(error)) };
@@ -361,6 +374,11 @@ unsafe fn free<F: Future, S: Schedule>(header: NonNull<Header>) {
     let (record, home) = {
         // SAFETY: freed once, so alive until now.
         let this = unsafe { cell.as_ref() };
+        if this.header.state.is_cancelled() {
+            // SAFETY: the home is alive as long as the cell. T3: whoever gave a
+            // reason held a reference, or the join, so it is there by now.
+            unsafe { this.schedule.home().as_ref() }.forget_reason(this.header.record());
+        }
         (this.header.record, this.schedule.home())
     };
     // SAFETY: nobody holds the cell any more; the stage is empty, so no user code
@@ -394,15 +412,23 @@ unsafe fn look<F: Future, S: Schedule>(header: NonNull<Header>) -> Option<TaskIn
 }
 
 /// Asks for the end of a task of which the caller holds a reference or the join.
-unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>) {
+///
+/// A reason is left before that is visible, so that whoever cancels the task finds
+/// it, and stays until the cell is freed: the task may be over already.
+unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<Arc<str>>) {
     // SAFETY: the caller keeps the cell alive.
-    let this = unsafe { header.as_ref() };
+    let this = unsafe { header.cast::<Cell<F, S>>().as_ref() };
+    let state = &this.header.state;
+    if let Some(reason) = reason {
+        // SAFETY: the home is alive as long as the cell.
+        unsafe { this.schedule.home().as_ref() }.add_reason(this.header.record(), reason);
+    }
     if S::CLAIMED {
-        if this.state.cancel_unclaimed() == Claim::Won {
+        if state.cancel_unclaimed() == Claim::Won {
             // SAFETY: T4: the closure is ours and never starts.
-            unsafe { cancel::<F, S>(header) };
+            unsafe { cancel::<F, S>(header, None) };
         }
-    } else if this.state.cancel() == Wake::Schedule {
+    } else if state.cancel() == Wake::Schedule {
         // SAFETY: the caller keeps the cell alive.
         unsafe { schedule::<F, S>(header, Why::Cancelled) };
     }

@@ -10,6 +10,7 @@ mod fairness;
 mod gather;
 mod join;
 mod kits;
+mod locals;
 mod nesting;
 mod net;
 mod panics;

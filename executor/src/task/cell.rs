@@ -25,7 +25,10 @@ use super::{
     state::{Claim, EndPoll, StartPoll, State, Wake},
     waker,
 };
-use crate::contain::caught;
+use crate::{
+    contain::caught,
+    locals::{self, Scope},
+};
 use std::{
     alloc::Layout,
     any::Any,
@@ -59,6 +62,8 @@ pub(crate) enum StrayPanic {
     OutputDrop,
     /// The waker of the task that joined.
     Waker,
+    /// The destructor of a value that the task inherited.
+    LocalDrop,
 }
 
 /// How a kind of task is queued, and where its memory goes.
@@ -208,6 +213,10 @@ unsafe fn poll<F: Future, S: Schedule>(
     let this = unsafe { cell.as_ref() };
     let _current = current::enter(cell.cast());
     let record = this.header.record();
+    let locals = record.locals();
+    let scope = locals.as_deref().map(Scope::of_task);
+    // SAFETY: the guard ends with this function, before the scope and in order.
+    let _scope = unsafe { locals::enter(scope.as_ref()) };
     record.begin_poll();
     // SAFETY: the guard ends with this function, in order.
     let _site = unsafe { wait_site::enter(&record.wait) };
@@ -279,6 +288,10 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
     let info = info(this);
     let payload = {
         let _current = current::enter(header.cast());
+        let locals = this.header.record().locals();
+        let scope = locals.as_deref().map(Scope::of_task);
+        // SAFETY: the guard ends with this block, before the scope and in order.
+        let _scope = unsafe { locals::enter(scope.as_ref()) };
         // SAFETY: rule S: the future is ours.
         unsafe { empty(&this.stage) }
     };
@@ -303,6 +316,12 @@ unsafe fn complete<F: Future, S: Schedule>(
     this.stage.with_mut(|stage| unsafe { stage.write(Stage::Output(output)) });
     this.schedule.ended();
     let home = this.schedule.home();
+    if let Some(locals) = this.header.record().take_locals()
+        && let Err(payload) = caught(|| drop(locals))
+    {
+        let what = StrayPanic::LocalDrop;
+        S::stray(home, Stray { what, payload: Some(payload), error: None });
+    }
     // SAFETY: alive as long as the cell.
     unsafe { home.as_ref() }.bury(this.header.record());
     let mut waker = None;

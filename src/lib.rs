@@ -45,7 +45,9 @@ pub mod runtime;
 pub mod testing;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
-pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
+pub use executor::{
+    JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, task_local, yield_now,
+};
 pub use gather::{Gather, TryGather, gather, try_gather};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
@@ -53,10 +55,11 @@ pub use reactor::net;
 
 use std::future::Future;
 
-/// Tasks: handles, errors, names.
+/// Tasks: handles, errors, names, values of their own.
 pub mod task {
     pub use executor::{
-        AbortHandle, Id, JoinError, JoinHandle, TaskBuilder as Builder, TaskInfo, YieldNow,
+        AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
+        LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
         current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
         yield_now,
     };

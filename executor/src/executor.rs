@@ -3,6 +3,7 @@
 use crate::{
     config::Flavor,
     context::{self, Context, EnteredShared},
+    locals,
     make::Options,
     metrics::Metrics,
     scheduler::Scheduler,
@@ -194,6 +195,12 @@ fn run_main<F: Future>(
     main: F,
     options: Options,
 ) -> Result<F::Output, JoinError> {
+    // SAFETY: 1: as below: the main task is over, or dropped with the presence, on this
+    // thread, before our caller returns to whoever entered the scopes.
+    let main = unsafe { locals::carry(main) };
+    let options = Options { locals: None, ..options };
+    // What is done here beside `main` has nothing to do with its caller.
+    let _outside = locals::outside();
     // SAFETY: 1: the presence is borrowed by our caller, which drops it before
     // anything that `main` borrows can end, and drops its pinned tasks with it,
     // unless the main task is over.
@@ -384,6 +391,12 @@ impl Handle {
     #[must_use]
     pub fn id(&self) -> usize {
         self.scheduler.address().addr()
+    }
+
+    /// For tests that look inside.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
     }
 
     fn shut_down(&self, shutdown: Shutdown) -> ShutdownReport {

@@ -24,6 +24,7 @@
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
+//!   task ─▶ locals
 //! ```
 
 mod blocking;
@@ -42,6 +43,7 @@ mod idle;
 mod inbox;
 #[expect(unsafe_code, reason = "follows a home to its scheduler")]
 mod kinds;
+mod locals;
 #[expect(unsafe_code, reason = "makes cells in memory that it took")]
 mod make;
 mod metrics;
@@ -69,6 +71,7 @@ mod worker;
 pub use builder::{BuildError, Builder};
 pub use config::Flavor;
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
+pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};
 pub use metrics::{Metrics, WorkerMetrics};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{

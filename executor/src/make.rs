@@ -10,26 +10,34 @@ use crate::{
     context::{self, Context},
     inbox::Inbox,
     kinds::{OnPool, Pinned, Stealable},
+    locals::{self, Inherited},
     scheduler::{BlockingJob, Scheduler},
     task::{
         Birth, Home, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, join::JoinHandle,
     },
     unhandled::Unhandled,
 };
-use std::{future::Future, panic::Location, ptr::NonNull, sync::Arc};
+use std::{
+    future::Future,
+    panic::Location,
+    ptr::{self, NonNull},
+    sync::Arc,
+};
 
 /// How a new task is to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) location: &'static Location<'static>,
+    /// What the task inherits.
+    pub(crate) locals: Option<Arc<Inherited>>,
 }
 
 impl Options {
-    /// Nameless, from the caller's call.
+    /// Nameless, from the caller's call, with what is inherited there.
     #[track_caller]
     pub(crate) fn here() -> Self {
-        Self { name: None, location: Location::caller() }
+        Self { name: None, location: Location::caller(), locals: locals::inherited() }
     }
 }
 
@@ -133,13 +141,15 @@ impl Scheduler {
     /// begun.
     fn make<F: Future, S: Schedule>(
         &self,
-        options: Options,
+        mut options: Options,
         nature: Nature,
         refs: i64,
         future: F,
         schedule: impl FnOnce(NonNull<Home>, NonNull<Record>) -> Option<S>,
     ) -> Result<(Task, JoinHandle<F::Output>), F> {
         let location = options.location;
+        // If the task is not made, it is dropped here, and under no lock.
+        let mut locals = options.locals.take();
         let make = |tenant: &Tenant, future: F| {
             let record = tenant.take(cell::layout::<F, S>());
             let home = tenant.home();
@@ -150,7 +160,8 @@ impl Scheduler {
             };
             // SAFETY: the home is alive with its tenant.
             let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
-            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location };
+            let locals = locals.take().map_or(ptr::null(), Arc::into_raw);
+            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location, locals };
             // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
             Ok(unsafe { cell::create(future, schedule, record, birth, refs) })
         };

@@ -57,6 +57,9 @@ use sync::{
     },
 };
 
+/// Why tasks are cancelled that live when their runtime ends.
+pub(crate) const SHUT_DOWN: &str = "its runtime shut down";
+
 /// One runtime.
 pub(crate) struct Scheduler {
     this: Weak<Self>,
@@ -331,6 +334,12 @@ impl Scheduler {
         tasks
     }
 
+    /// How many reasons of aborted tasks are kept.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn reasons_count(&self) -> usize {
+        self.homes.iter().map(Home::reasons_count).sum()
+    }
+
     pub(crate) fn metrics(&self) -> Metrics {
         let pool = self.pool.metrics();
         let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
@@ -373,7 +382,7 @@ impl Scheduler {
                 // SAFETY: 1: `stealable` lists living tasks, each is listed once,
                 // and all pollers have left (C1). A destructor may end other
                 // tasks only by cancelling, which needs a poll. 2: they are `Send`.
-                unsafe { holders::cancel_in(record) };
+                unsafe { holders::cancel_in(record, SHUT_DOWN) };
                 cancelled += 1;
             }
         }
@@ -461,7 +470,13 @@ impl Job for BlockingJob {
 impl Drop for BlockingJob {
     fn drop(&mut self) {
         if self.task.is_some() {
-            self.reference.abort();
+            // Closures that wait are dropped at the end; before it, only those are for
+            // which there is no thread.
+            let reason = match self.scheduler.closing.has_begun() {
+                true => SHUT_DOWN,
+                false => "the system has no thread for it",
+            };
+            self.reference.abort(Some(reason.into()));
         }
         self.scheduler.disengage();
     }

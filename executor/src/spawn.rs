@@ -3,6 +3,7 @@
 use crate::{
     context::{self, Context},
     inbox::Inbox,
+    locals,
     make::Options,
     scheduler::Scheduler,
     task::{
@@ -320,6 +321,15 @@ pub fn current_abort_handle() -> Option<AbortHandle> {
 #[must_use = "a builder does nothing until it spawns"]
 pub struct TaskBuilder {
     name: Option<Arc<str>>,
+    inherits: Inherits,
+}
+
+/// Which task-locals a task inherits.
+#[derive(Clone, Copy, Debug, Default)]
+enum Inherits {
+    #[default]
+    All,
+    None,
 }
 
 impl TaskBuilder {
@@ -334,9 +344,38 @@ impl TaskBuilder {
         self
     }
 
+    /// Without the values of [inherited](crate::InheritedKey) task-locals, for tasks
+    /// that have nothing to do with what is going on here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use bowerbird_executor::{Builder, TaskBuilder, ThreadDriver, task_local};
+    /// task_local! {
+    ///     #[inherit]
+    ///     static TRACE: u64;
+    /// }
+    ///
+    /// # let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+    /// executor.block_on(TRACE.scope(7, async {
+    ///     let sweeper = TaskBuilder::new().inherit_none();
+    ///     let seen = sweeper.spawn(async { TRACE.try_with(|it| *it).ok() });
+    ///     assert_eq!(seen.await.unwrap(), None);
+    /// }));
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    pub fn inherit_none(mut self) -> Self {
+        self.inherits = Inherits::None;
+        self
+    }
+
     #[track_caller]
     fn options(self) -> Options {
-        Options { name: self.name, location: Location::caller() }
+        let locals = match self.inherits {
+            Inherits::All => locals::inherited(),
+            Inherits::None => None,
+        };
+        Options { name: self.name, location: Location::caller(), locals }
     }
 
     /// As [`spawn`](fn@crate::spawn).

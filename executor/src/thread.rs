@@ -22,7 +22,7 @@ use crate::{
     contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
-    scheduler::Scheduler,
+    scheduler::{SHUT_DOWN, Scheduler},
     task::{Task, holders},
     worker::{self, Step},
 };
@@ -293,10 +293,14 @@ impl Presence {
     fn drop_pinned(&self) {
         self.inbox.close();
         self.cx.pinned.borrow_mut().clear();
+        let reason = match self.scheduler.closing.has_begun() {
+            true => SHUT_DOWN,
+            false => "its thread left the runtime",
+        };
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.
-            unsafe { holders::cancel_in(record) };
+            unsafe { holders::cancel_in(record, reason) };
         }
         self.cx.pinned.borrow_mut().clear();
     }

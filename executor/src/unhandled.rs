@@ -50,6 +50,7 @@ impl Unhandled {
             StrayPanic::FutureDrop => "the destructor of a finished future",
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
+            StrayPanic::LocalDrop => "the destructor of a task-local's value",
         };
         stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
     }

@@ -250,7 +250,7 @@ impl World {
         let finished = self.ledger.future_drops.load(Relaxed) == 1;
         if !finished {
             // SAFETY: 1: it lives, and nobody polls any more. 2: it is `Send`.
-            unsafe { holders::cancel_in(self.record) };
+            unsafe { holders::cancel_in(self.record, "the end") };
         }
         let output = self.joiner.take().map(|joiner| {
             assert!(joiner.is_done(), "it has ended");
@@ -346,7 +346,7 @@ impl Act {
             Abort => {
                 let reference = world.reference.clone().expect("made with the world");
                 Box::new(move || {
-                    reference.abort();
+                    reference.abort(None);
                     drop(reference);
                     Kept::Nothing
                 })

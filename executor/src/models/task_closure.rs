@@ -85,11 +85,11 @@ fn race(pool: Pool, holder: Holder) -> End {
     let pool = thread::spawn(move || {
         match pool {
             Pool::Runs => task.run(),
-            Pool::Drops => reference.abort(),
+            Pool::Drops => reference.abort(None),
         }
         drop(reference);
     });
-    let aborter = thread::spawn(move || aborter.abort());
+    let aborter = thread::spawn(move || aborter.abort(None));
     let waker = JoinerWaker(ledger.clone());
     let holder = thread::spawn(move || match holder {
         Holder::Detaches => {
@@ -97,7 +97,7 @@ fn race(pool: Pool, holder: Holder) -> End {
             None
         }
         Holder::AbortsAndDetaches => {
-            joiner.abort();
+            joiner.abort(None);
             drop(joiner);
             None
         }

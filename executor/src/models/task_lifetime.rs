@@ -33,13 +33,13 @@ impl Stranger {
                 drop(waker);
             }),
             Self::Aborts => Box::new(move || {
-                reference.abort();
+                reference.abort(Some("a reason".into()));
                 drop(reference);
             }),
             Self::AbortsByHandle => {
                 let joiner = world.joiner.take().expect("made with the world");
                 Box::new(move || {
-                    joiner.abort();
+                    joiner.abort(Some("a reason".into()));
                     drop(joiner);
                 })
             }
@@ -69,7 +69,7 @@ fn the_end_beside(stranger: Stranger) -> u32 {
         let world = world;
         world.scheduler.queue.lock().is_closed = true;
         // SAFETY: 1: it lives, and nobody polls any more. 2: it is `Send`.
-        unsafe { holders::cancel_in(world.record) };
+        unsafe { holders::cancel_in(world.record, "the end") };
         let World { scheduler, tenant, joiner, .. } = world;
         tenant.close(scheduler);
         drop(joiner);

@@ -15,7 +15,7 @@
 
 use super::{
     current,
-    error::JoinError,
+    error::{JoinError, Reason},
     header::{Header, Vtable, Why, let_go},
     holders::{Joiner, Task},
     home::Home,
@@ -25,13 +25,17 @@ use super::{
     state::{Claim, EndPoll, StartPoll, State, Wake},
     waker,
 };
-use crate::contain::caught;
+use crate::{
+    contain::caught,
+    locals::{self, Scope},
+};
 use std::{
     alloc::Layout,
     any::Any,
     mem::ManuallyDrop,
     pin::Pin,
     ptr::{self, NonNull},
+    sync::Arc,
     task::{Context, Poll},
 };
 use sync::{
@@ -58,6 +62,8 @@ pub(crate) enum StrayPanic {
     OutputDrop,
     /// The waker of the task that joined.
     Waker,
+    /// The destructor of a value that the task inherited.
+    LocalDrop,
 }
 
 /// How a kind of task is queued, and where its memory goes.
@@ -180,7 +186,7 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         }
     } else if state.start_poll() == StartPoll::Cancel {
         // SAFETY: BUSY is ours, by the linear `Task`.
-        return unsafe { cancel::<F, S>(header) };
+        return unsafe { cancel::<F, S>(header, None) };
     }
     // SAFETY: as above.
     match unsafe { poll(cell) } {
@@ -207,6 +213,10 @@ unsafe fn poll<F: Future, S: Schedule>(
     let this = unsafe { cell.as_ref() };
     let _current = current::enter(cell.cast());
     let record = this.header.record();
+    let locals = record.locals();
+    let scope = locals.as_deref().map(Scope::of_task);
+    // SAFETY: the guard ends with this function, before the scope and in order.
+    let _scope = unsafe { locals::enter(scope.as_ref()) };
     record.begin_poll();
     // SAFETY: the guard ends with this function, in order.
     let _site = unsafe { wait_site::enter(&record.wait) };
@@ -244,6 +254,17 @@ fn info<F: Future, S: Schedule>(cell: &Cell<F, S>) -> TaskInfo {
     unsafe { cell.schedule.home().as_ref() }.info(cell.header.record())
 }
 
+/// What whoever aborted the task gave as the reason. What was written before the
+/// cancellation is seen with it.
+fn given_reason<F: Future, S: Schedule>(cell: &Cell<F, S>) -> Option<Reason> {
+    if !cell.header.state.is_cancelled() {
+        return None;
+    }
+    // SAFETY: the home is alive as long as the cell.
+    let home = unsafe { cell.schedule.home().as_ref() };
+    home.reason(cell.header.record()).map(Reason::Given)
+}
+
 /// Drops what is in the stage, and gives back what that panicked with.
 ///
 /// The stage is the caller's.
@@ -258,21 +279,26 @@ unsafe fn empty<F: Future>(stage: &UnsafeCell<Stage<F>>) -> Option<Box<dyn Any +
     })
 }
 
-/// Drops the future of a task that nobody else polls, and completes it.
-unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>) {
+/// Drops the future of a task that nobody else polls, and completes it. `reason`
+/// counts if nobody who aborted it gave one.
+unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<&'static str>) {
     let cell = header.cast::<Cell<F, S>>();
     // SAFETY: the caller has the right to poll, so the cell is alive.
     let this = unsafe { cell.as_ref() };
     let info = info(this);
     let payload = {
         let _current = current::enter(header.cast());
+        let locals = this.header.record().locals();
+        let scope = locals.as_deref().map(Scope::of_task);
+        // SAFETY: the guard ends with this block, before the scope and in order.
+        let _scope = unsafe { locals::enter(scope.as_ref()) };
         // SAFETY: rule S: the future is ours.
         unsafe { empty(&this.stage) }
     };
     this.header.take_self_woken();
     let error = match payload {
         Some(payload) => JoinError::panicked(info, payload),
-        None => JoinError::cancelled(Some(info)),
+        None => JoinError::cancelled(info, given_reason(this).or(reason.map(Reason::Ours))),
     };
     // SAFETY: as above; the future is gone.
     unsafe { complete(cell, Err(error)) };
@@ -290,6 +316,12 @@ unsafe fn complete<F: Future, S: Schedule>(
     this.stage.with_mut(|stage| unsafe { stage.write(Stage::Output(output)) });
     this.schedule.ended();
     let home = this.schedule.home();
+    if let Some(locals) = this.header.record().take_locals()
+        && let Err(payload) = caught(|| drop(locals))
+    {
+        let what = StrayPanic::LocalDrop;
+        S::stray(home, Stray { what, payload: Some(payload), error: None });
+    }
     // SAFETY: alive as long as the cell.
     unsafe { home.as_ref() }.bury(this.header.record());
     let mut waker = None;
@@ -361,6 +393,11 @@ unsafe fn free<F: Future, S: Schedule>(header: NonNull<Header>) {
     let (record, home) = {
         // SAFETY: freed once, so alive until now.
         let this = unsafe { cell.as_ref() };
+        if this.header.state.is_cancelled() {
+            // SAFETY: the home is alive as long as the cell. T3: whoever gave a
+            // reason held a reference, or the join, so it is there by now.
+            unsafe { this.schedule.home().as_ref() }.forget_reason(this.header.record());
+        }
         (this.header.record, this.schedule.home())
     };
     // SAFETY: nobody holds the cell any more; the stage is empty, so no user code
@@ -394,15 +431,23 @@ unsafe fn look<F: Future, S: Schedule>(header: NonNull<Header>) -> Option<TaskIn
 }
 
 /// Asks for the end of a task of which the caller holds a reference or the join.
-unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>) {
+///
+/// A reason is left before that is visible, so that whoever cancels the task finds
+/// it, and stays until the cell is freed: the task may be over already.
+unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<Arc<str>>) {
     // SAFETY: the caller keeps the cell alive.
-    let this = unsafe { header.as_ref() };
+    let this = unsafe { header.cast::<Cell<F, S>>().as_ref() };
+    let state = &this.header.state;
+    if let Some(reason) = reason {
+        // SAFETY: the home is alive as long as the cell.
+        unsafe { this.schedule.home().as_ref() }.add_reason(this.header.record(), reason);
+    }
     if S::CLAIMED {
-        if this.state.cancel_unclaimed() == Claim::Won {
+        if state.cancel_unclaimed() == Claim::Won {
             // SAFETY: T4: the closure is ours and never starts.
-            unsafe { cancel::<F, S>(header) };
+            unsafe { cancel::<F, S>(header, None) };
         }
-    } else if this.state.cancel() == Wake::Schedule {
+    } else if state.cancel() == Wake::Schedule {
         // SAFETY: the caller keeps the cell alive.
         unsafe { schedule::<F, S>(header, Why::Cancelled) };
     }

@@ -1,7 +1,7 @@
 //! Why a task has no output.
 
 use super::info::TaskInfo;
-use std::{any::Any, error::Error, fmt};
+use std::{any::Any, error::Error, fmt, sync::Arc};
 
 /// A task ended without an output: it was cancelled, or it panicked.
 ///
@@ -17,16 +17,33 @@ use std::{any::Any, error::Error, fmt};
 /// assert!(error.to_string().contains("out of berries"));
 /// # Ok::<(), bowerbird_executor::BuildError>(())
 /// ```
-pub struct JoinError(Box<Reason>);
+pub struct JoinError(Box<Story>);
 
-struct Reason {
+struct Story {
     task: Option<TaskInfo>,
     cause: Cause,
 }
 
 enum Cause {
-    Cancelled,
+    Cancelled(Option<Reason>),
     Panicked(Payload),
+}
+
+/// Why a task was cancelled.
+pub(super) enum Reason {
+    /// As whoever aborted it said.
+    Given(Arc<str>),
+    /// As the runtime says.
+    Ours(&'static str),
+}
+
+impl Reason {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Given(text) => text,
+            Self::Ours(text) => text,
+        }
+    }
 }
 
 /// A panic's payload, which is reached by value only.
@@ -45,18 +62,23 @@ impl Payload {
 }
 
 impl JoinError {
-    pub(crate) fn cancelled(task: Option<TaskInfo>) -> Self {
-        Self(Box::new(Reason { task, cause: Cause::Cancelled }))
+    pub(super) fn cancelled(task: TaskInfo, reason: Option<Reason>) -> Self {
+        Self(Box::new(Story { task: Some(task), cause: Cause::Cancelled(reason) }))
+    }
+
+    /// Of a task that was never made.
+    pub(super) fn refused() -> Self {
+        Self(Box::new(Story { task: None, cause: Cause::Cancelled(None) }))
     }
 
     pub(crate) fn panicked(task: TaskInfo, payload: Box<dyn Any + Send>) -> Self {
-        Self(Box::new(Reason { task: Some(task), cause: Cause::Panicked(Payload(payload)) }))
+        Self(Box::new(Story { task: Some(task), cause: Cause::Panicked(Payload(payload)) }))
     }
 
     /// Whether the task was cancelled before it had an output.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.0.cause, Cause::Cancelled)
+        matches!(self.0.cause, Cause::Cancelled(_))
     }
 
     /// Whether the task panicked.
@@ -83,7 +105,32 @@ impl JoinError {
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.0.cause {
             Cause::Panicked(payload) => Ok(payload.0),
-            Cause::Cancelled => Err(self),
+            Cause::Cancelled(_) => Err(self),
+        }
+    }
+
+    /// Why the task was cancelled, if that was said: by
+    /// [`abort_with`](crate::JoinHandle::abort_with), or by the runtime when it shut
+    /// down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver, spawn};
+    ///
+    /// let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+    /// let task = executor.handle().spawn(std::future::pending::<()>());
+    /// task.abort_with("nobody listens");
+    /// let error = executor.block_on(task).unwrap_err();
+    /// assert_eq!(error.reason(), Some("nobody listens"));
+    /// assert!(error.to_string().ends_with("was cancelled: nobody listens"));
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match &self.0.cause {
+            Cause::Cancelled(reason) => reason.as_ref().map(Reason::as_str),
+            Cause::Panicked(_) => None,
         }
     }
 
@@ -98,11 +145,12 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.task {
-            Some(task) => write!(f, "{task} ")?,
+            Some(task) => write!(f, "{} ", task.label())?,
             None => f.write_str("a task that the runtime refused, since it has shut down, ")?,
         }
         match &self.0.cause {
-            Cause::Cancelled => f.write_str("was cancelled"),
+            Cause::Cancelled(None) => f.write_str("was cancelled"),
+            Cause::Cancelled(Some(reason)) => write!(f, "was cancelled: {}", reason.as_str()),
             Cause::Panicked(payload) => match payload.message() {
                 Some(message) => write!(f, "panicked: {message}"),
                 None => f.write_str("panicked"),

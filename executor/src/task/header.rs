@@ -15,6 +15,7 @@ use super::{
 };
 use std::{
     ptr::{self, NonNull},
+    sync::Arc,
     task::Waker,
 };
 use sync::shim::cell::UnsafeCell;
@@ -53,8 +54,8 @@ pub(super) struct Vtable {
     pub(super) run: unsafe fn(NonNull<Header>),
     pub(super) schedule: unsafe fn(NonNull<Header>, Why),
     pub(super) is_local: unsafe fn(NonNull<Header>) -> bool,
-    pub(super) abort: unsafe fn(NonNull<Header>),
-    pub(super) cancel: unsafe fn(NonNull<Header>),
+    pub(super) abort: unsafe fn(NonNull<Header>, Option<Arc<str>>),
+    pub(super) cancel: unsafe fn(NonNull<Header>, Option<&'static str>),
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
     pub(super) discard: unsafe fn(NonNull<Header>),
     pub(super) free: unsafe fn(NonNull<Header>),

@@ -18,7 +18,7 @@ use super::{
     join_state::Join,
     record::Record,
 };
-use std::{marker::PhantomData, ptr::NonNull, task::Waker};
+use std::{marker::PhantomData, ptr::NonNull, sync::Arc, task::Waker};
 use sync::shim::{self, atomic::Ordering::Relaxed};
 
 /// The right to run a task once. Dropping it leaves the task unrun.
@@ -68,20 +68,21 @@ impl Task {
     }
 }
 
-/// Cancels the task that lives in `record`: drops its future here and now.
+/// Cancels the task that lives in `record`: drops its future here and now. Its
+/// error says `reason`, unless somebody gave another before.
 ///
 /// # Safety
 ///
 /// 1. A task lives in `record`, and nobody polls it, nor ever will.
 /// 2. The calling thread may drop its future.
-pub(crate) unsafe fn cancel_in(record: NonNull<Record>) {
+pub(crate) unsafe fn cancel_in(record: NonNull<Record>, reason: &'static str) {
     // SAFETY: records live as long as their home.
     let memory = unsafe { record.as_ref() }.memory.load(Relaxed);
     let header = NonNull::new(memory.cast::<Header>()).expect("a living task has a cell");
     // SAFETY: alive: it has not completed.
     let this = unsafe { header.as_ref() };
     // SAFETY: 1 gives the right to poll, 2 that to drop.
-    unsafe { (this.vtable.cancel)(header) }
+    unsafe { (this.vtable.cancel)(header, Some(reason)) }
 }
 
 /// One counted reference to a task: what an abort handle holds.
@@ -99,9 +100,9 @@ impl Reference {
         unsafe { self.0.as_ref() }
     }
 
-    pub(crate) fn abort(&self) {
+    pub(crate) fn abort(&self, reason: Option<Arc<str>>) {
         // SAFETY: as above.
-        unsafe { (self.header().vtable.abort)(self.0) }
+        unsafe { (self.header().vtable.abort)(self.0, reason) }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -200,9 +201,9 @@ impl<T> Joiner<T> {
         answer
     }
 
-    pub(crate) fn abort(&self) {
+    pub(crate) fn abort(&self, reason: Option<Arc<str>>) {
         // SAFETY: this end keeps the cell.
-        unsafe { (self.header().vtable.abort)(self.header) }
+        unsafe { (self.header().vtable.abort)(self.header, reason) }
     }
 
     pub(crate) fn reference(&self) -> Reference {

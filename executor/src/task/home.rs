@@ -59,6 +59,7 @@ use std::{
     any::Any,
     array,
     cell::Cell,
+    collections::BTreeMap,
     ptr::{self, NonNull},
     sync::Arc,
 };
@@ -118,6 +119,8 @@ pub(crate) struct Home {
     chunks: Lock<Vec<Chunk>>,
     /// The names of the tasks that have one.
     names: Lock<Slab<Arc<str>>>,
+    /// Why tasks were aborted, where somebody said so, until their cells are freed.
+    reasons: Lock<BTreeMap<Id, Arc<str>>>,
 }
 
 // SAFETY: `owner` is an address which only the scheduler's own code follows; all
@@ -146,6 +149,7 @@ impl Home {
             keep: Lock::new(None),
             chunks: Lock::new(vec![]),
             names: Lock::new(Slab::new()),
+            reasons: Lock::new(BTreeMap::new()),
         }
     }
 
@@ -200,6 +204,28 @@ impl Home {
     fn name(&self, number: u32) -> Option<Arc<str>> {
         let index = (number as usize).checked_sub(1)?;
         self.names.lock().get(index).cloned()
+    }
+
+    /// Keeps the reason why a task of this home is aborted, if it is the first.
+    pub(super) fn add_reason(&self, record: &Record, reason: Arc<str>) {
+        self.reasons.lock().entry(record.id()).or_insert(reason);
+    }
+
+    /// Why a task of this home was aborted.
+    pub(super) fn reason(&self, record: &Record) -> Option<Arc<str>> {
+        self.reasons.lock().get(&record.id()).cloned()
+    }
+
+    /// The cell of an aborted task is being freed: nobody asks for the reason again.
+    pub(super) fn forget_reason(&self, record: &Record) {
+        let reason = self.reasons.lock().remove(&record.id());
+        drop(reason);
+    }
+
+    /// How many reasons it keeps.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn reasons_count(&self) -> usize {
+        self.reasons.lock().len()
     }
 
     /// What `record` says, to somebody who owns its task.

@@ -91,15 +91,30 @@ impl TaskInfo {
     }
 }
 
+impl TaskInfo {
+    /// Which task it is, without what it does: ``task `name` #7 (src/a.rs:1:2)``.
+    pub(crate) fn label(&self) -> Label<'_> {
+        Label(self)
+    }
+}
+
+/// See [`TaskInfo::label`].
+pub(crate) struct Label<'a>(&'a TaskInfo);
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task ")?;
+        if let Some(name) = &self.0.name {
+            write!(f, "`{name}` ")?;
+        }
+        write!(f, "#{}", self.0.id)?;
+        self.0.spawned_at.map_or(Ok(()), |location| write!(f, " ({location})"))
+    }
+}
+
 impl fmt::Display for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.id)?;
-        if let Some(name) = &self.name {
-            write!(f, " `{name}`")?;
-        }
-        if let Some(location) = self.spawned_at {
-            write!(f, ", spawned at {location}")?;
-        }
+        write!(f, "{}", self.label())?;
         match self.waits_for {
             Some(site) => write!(f, ", waits for {site:?}"),
             None => Ok(()),

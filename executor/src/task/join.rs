@@ -95,7 +95,30 @@ impl<T> JoinHandle<T> {
     #[doc(alias = "cancel")]
     pub fn abort(&self) {
         if let Link::Task(joiner) = &self.link {
-            joiner.abort();
+            joiner.abort(None);
+        }
+    }
+
+    /// As [`abort`](Self::abort), and says why: the [`JoinError`] gives the reason
+    /// and shows it. The first reason counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver, spawn};
+    ///
+    /// let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+    /// executor.block_on(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     task.abort_with("too slow");
+    ///     task.abort_with("too late");
+    ///     assert_eq!(task.await.unwrap_err().reason(), Some("too slow"));
+    /// });
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    pub fn abort_with(&self, reason: impl Into<Arc<str>>) {
+        if let Link::Task(joiner) = &self.link {
+            joiner.abort(Some(reason.into()));
         }
     }
 
@@ -203,7 +226,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self) -> Result<T, JoinError> {
         match mem::replace(&mut self.link, Link::Taken) {
             Link::Task(joiner) => joiner.take(),
-            Link::Refused => Err(JoinError::cancelled(None)),
+            Link::Refused => Err(JoinError::refused()),
             Link::Taken => panic!("a JoinHandle was polled after it gave its result"),
         }
     }
@@ -283,7 +306,14 @@ impl AbortHandle {
     /// Asks the task to end. See [`JoinHandle::abort`].
     pub fn abort(&self) {
         if let Some(reference) = &self.reference {
-            reference.abort();
+            reference.abort(None);
+        }
+    }
+
+    /// Asks the task to end, and says why. See [`JoinHandle::abort_with`].
+    pub fn abort_with(&self, reason: impl Into<Arc<str>>) {
+        if let Some(reference) = &self.reference {
+            reference.abort(Some(reason.into()));
         }
     }
 

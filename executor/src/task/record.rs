@@ -28,7 +28,8 @@
 //! attached.
 
 use super::info::{Id, Nature, TaskInfo};
-use std::{panic::Location, ptr, sync::Arc};
+use crate::locals::Inherited;
+use std::{mem::ManuallyDrop, panic::Location, ptr, sync::Arc};
 use sync::{
     shim::atomic::{
         AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
@@ -50,6 +51,8 @@ pub(crate) struct Birth {
     /// What [`Home::add_name`](super::Home::add_name) gave.
     pub(crate) name: u32,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// What it inherits: the pointer of an `Arc`, or null. The task's from now on.
+    pub(crate) locals: *const Inherited,
 }
 
 /// One task, seen from outside.
@@ -63,6 +66,8 @@ pub(crate) struct Record {
     /// One more than the index of its name in the home's list; zero is none.
     name: AtomicU32,
     spawned_at: AtomicPtr<Location<'static>>,
+    /// As in [`Birth`]; of use to whoever runs the task.
+    locals: AtomicPtr<Inherited>,
     pub(crate) wait: wait_site::Record,
     /// The cell of the task, or the memory for the next one.
     pub(super) memory: AtomicPtr<u8>,
@@ -81,6 +86,7 @@ impl Record {
             nature: AtomicU8::new(0),
             name: AtomicU32::new(0),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
+            locals: AtomicPtr::new(ptr::null_mut()),
             wait: wait_site::Record::new(),
             memory: AtomicPtr::new(memory),
             next: AtomicPtr::new(ptr::null_mut()),
@@ -98,11 +104,30 @@ impl Record {
         self.name.store(birth.name, Relaxed);
         self.spawned_at.store(ptr::from_ref(birth.spawned_at).cast_mut(), Relaxed);
         self.polls.store(0, Relaxed);
+        self.locals.store(birth.locals.cast_mut(), Relaxed);
         self.wait.clear();
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation.is_multiple_of(2), "two tasks in one record");
         self.generation.store(generation.wrapping_add(1), Release);
+    }
+
+    /// What the task inherits, to whoever runs it, which must not drop it.
+    #[inline]
+    pub(super) fn locals(&self) -> Option<ManuallyDrop<Arc<Inherited>>> {
+        // Relaxed: came with the task.
+        let locals = self.locals.load(Relaxed);
+        // SAFETY: `be_born` was given the pointer of an `Arc`, whose count is not
+        // given up before `take_locals`, and here not at all.
+        (!locals.is_null()).then(|| ManuallyDrop::new(unsafe { Arc::from_raw(locals) }))
+    }
+
+    /// The task is over, and so is its use of what it inherited.
+    pub(super) fn take_locals(&self) -> Option<Arc<Inherited>> {
+        let locals = self.locals().map(ManuallyDrop::into_inner)?;
+        // Relaxed: the owner is the only writer.
+        self.locals.store(ptr::null_mut(), Relaxed);
+        Some(locals)
     }
 
     /// The task is over. Its owner may still read what it was.

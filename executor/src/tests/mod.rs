@@ -4,6 +4,7 @@
 
 mod contexts;
 mod panics;
+mod reasons;
 mod wakes;
 
 use crate::*;

@@ -43,8 +43,10 @@
 #[doc(hidden)]
 #[expect(unsafe_code, reason = "a slot which two sides write in turns")]
 pub mod atomic_waker;
+pub mod cancellation;
 pub mod condition;
 pub mod coop;
+pub mod deferred;
 pub mod driver;
 pub mod event;
 #[cfg(all(test, not(shuttle)))]
@@ -52,6 +54,7 @@ pub mod event;
 mod hostile;
 #[expect(unsafe_code, reason = "nodes that point at one another, in pinned futures")]
 mod list;
+mod milestone;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
@@ -79,7 +82,9 @@ pub mod wait_site;
 #[expect(unsafe_code, reason = "an array of which a part is initialized")]
 pub mod wake_batch;
 
+pub use cancellation::CancellationToken;
 pub use condition::{Condition, ConditionGuard};
+pub use deferred::{Deferred, DeferredError};
 pub use event::Event;
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use notify::Notify;

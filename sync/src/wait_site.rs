@@ -54,6 +54,10 @@ pub enum Kind {
     MpscSend,
     /// A message of an [`mpsc`](crate::mpsc) channel.
     MpscRecv,
+    /// A [`CancellationToken`](crate::CancellationToken) to be cancelled.
+    Cancelled,
+    /// The value of a [`Deferred`](crate::Deferred).
+    Deferred,
     /// A deadline.
     Timer,
     /// Another task's end.
@@ -72,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, at the index of its number.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Unknown,
         Self::Mutex,
         Self::Event,
@@ -83,6 +87,8 @@ impl Kind {
         Self::OneshotClosed,
         Self::MpscSend,
         Self::MpscRecv,
+        Self::Cancelled,
+        Self::Deferred,
         Self::Timer,
         Self::Join,
         Self::Readable,

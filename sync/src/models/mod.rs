@@ -6,8 +6,11 @@
 //! nothing passes in silence.
 
 mod atomic_waker;
+mod cancellation;
 mod condition;
+mod deferred;
 mod event;
+mod milestone;
 mod mpsc;
 mod notify;
 mod oneshot;

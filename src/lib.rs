@@ -43,6 +43,7 @@ mod report;
 mod resolve;
 pub mod runtime;
 pub mod testing;
+pub mod time;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
 pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
@@ -55,19 +56,15 @@ use std::future::Future;
 
 /// Tasks: handles, errors, names.
 pub mod task {
+    pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
     pub use executor::{
         AbortHandle, Id, JoinError, JoinHandle, TaskBuilder as Builder, TaskInfo, YieldNow,
         current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
         yield_now,
     };
+    pub use reactor::time::effective_deadline;
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
     pub use sync::wait_site::{Kind as WaitKind, WaitSite};
-}
-
-/// Sleeping, intervals, timeouts, and an `Instant` that tests can hold still.
-pub mod time {
-    pub use reactor::time::*;
-    pub use std::time::Duration;
 }
 
 /// Locks, events, conditions, semaphores and channels: for tasks of any runtime

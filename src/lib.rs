@@ -43,6 +43,7 @@ mod report;
 mod resolve;
 pub mod runtime;
 pub mod testing;
+pub mod time;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
 pub use executor::{
@@ -57,20 +58,16 @@ use std::future::Future;
 
 /// Tasks: handles, errors, names, values of their own.
 pub mod task {
+    pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
     pub use executor::{
         AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
         LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
         current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
         yield_now,
     };
+    pub use reactor::time::effective_deadline;
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
     pub use sync::wait_site::{Kind as WaitKind, WaitSite};
-}
-
-/// Sleeping, intervals, timeouts, and an `Instant` that tests can hold still.
-pub mod time {
-    pub use reactor::time::*;
-    pub use std::time::Duration;
 }
 
 /// Locks, events, conditions, semaphores and channels: for tasks of any runtime

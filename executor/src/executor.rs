@@ -21,7 +21,10 @@ use std::{
     rc::Rc,
     sync::{Arc, Weak},
 };
-use sync::driver::{Driver, Seat};
+use sync::{
+    driver::{Driver, Seat},
+    shim,
+};
 
 /// Owns the threads and tasks of a runtime. Dropping it ends them.
 ///
@@ -293,6 +296,14 @@ impl Handle {
         let entered = context::enter_shared(context);
         self.scheduler.driver.attach(Seat::SHARED);
         EnterGuard { entered: Some((entered, self.scheduler.driver.clone())) }
+    }
+
+    /// Gives `what` to who hears of unhandled errors: for combinators, which are the
+    /// last to know of some.
+    #[doc(hidden)]
+    pub fn report_unhandled(&self, what: Unhandled) {
+        shim::assert_unlocked("reporting what nobody handles");
+        self.scheduler.config.hooks.report(what);
     }
 
     /// Starts a task on this runtime. As [`spawn`](fn@crate::spawn).

@@ -3,9 +3,9 @@
 use crate::{
     contain::drop_contained,
     shutdown::ShutdownReport,
-    task::{Stray, StrayPanic, error::JoinError},
+    task::{Stray, StrayPanic, error::JoinError, info::TaskInfo},
 };
-use std::{any::Any, fmt};
+use std::{any::Any, error::Error, fmt};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -16,6 +16,14 @@ use std::{any::Any, fmt};
 pub enum Unhandled {
     /// A task panicked, and its handle had been dropped.
     TaskPanicked(JoinError),
+    /// A task failed that nobody awaits: what it gave as its error.
+    #[non_exhaustive]
+    Failed {
+        /// The task, if it was one.
+        task: Option<TaskInfo>,
+        /// Why.
+        error: Box<dyn Error + Send + Sync>,
+    },
     /// A destructor or a waker panicked. What it was, and the panic's message.
     Contained(&'static str, String),
     /// A blocking closure was cancelled because the system has no thread for it.
@@ -29,6 +37,10 @@ impl fmt::Display for Unhandled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TaskPanicked(error) => write!(f, "{error}, and nobody awaits it"),
+            Self::Failed { task: Some(task), error } => {
+                write!(f, "{task} failed, and nobody awaits it: {error}")
+            }
+            Self::Failed { task: None, error } => write!(f, "a task failed: {error}"),
             Self::Contained(what, message) => write!(f, "{what} panicked: {message}"),
             Self::NoThread(error) => write!(
                 f,
@@ -57,6 +69,13 @@ impl Unhandled {
 }
 
 impl Unhandled {
+    /// That the task which runs here failed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn failed(task: Option<TaskInfo>, error: Box<dyn Error + Send + Sync>) -> Self {
+        Self::Failed { task, error }
+    }
+
     /// What user code panicked with that nobody awaits.
     pub(crate) fn contained(what: &'static str, payload: Box<dyn Any + Send>) -> Self {
         let message = message(&*payload);

@@ -93,7 +93,9 @@ pub enum MissedTickBehavior {
 
 impl MissedTickBehavior {
     /// When to tick after the tick due at `tick`, which was taken at `now`.
-    fn next(self, tick: Instant, now: Instant, period: Duration) -> Instant {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn next(self, tick: Instant, now: Instant, period: Duration) -> Instant {
         let next = tick + period;
         if now < next {
             return next;

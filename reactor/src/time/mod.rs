@@ -1,4 +1,4 @@
-//! Waiting for a moment: [`sleep()`], [`timeout()`], [`interval()`].
+//! Waiting for a moment: [`sleep()`], [`timeout()`], [`timeout_scope()`], [`interval()`].
 //!
 //! The futures of this module know the reactor and the seat of the thread that
 //! polls them; what they register with lies below, in a module that knows
@@ -24,16 +24,20 @@
 //! so `sleep(Duration::MAX)` is a fine way of waiting for ever. No duration
 //! overflows anything.
 
+mod deadline;
 mod instant;
 mod interval;
 mod sleep;
 mod timeout;
+mod timeout_scope;
 
 pub use crate::timer::{AutoAdvance, Clock};
+pub use deadline::{WithDeadline, effective_deadline, with_deadline};
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use timeout_scope::{TimeoutScope, timeout_scope, timeout_scope_at};
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -240,6 +240,18 @@ impl Sleep {
         Poll::Pending
     }
 
+    /// As [`poll_elapsed`](Self::poll_elapsed), with another deadline from now on.
+    pub(super) fn poll_moved(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        if deadline <= now || !comes(deadline) {
+            // A timer that is set would only wake for nothing.
+            *self = Self::new(deadline, self.location);
+            return self.poll_idle(now, cx);
+        }
+        Pin::new(&mut *self).reset(deadline);
+        self.poll_elapsed(cx)
+    }
+
     fn elapse(&mut self) -> Poll<()> {
         self.stage = Stage::Elapsed;
         Poll::Ready(())
@@ -276,6 +288,14 @@ impl Future for Sleep {
             }
         }
     }
+}
+
+/// Whether `deadline` is not too far away ever to come.
+pub(super) fn comes(deadline: Instant) -> bool {
+    let is_never = context::try_with_current(|reactor, seat| {
+        reactor.timers(seat).is_never(deadline.into_std())
+    });
+    !is_never.unwrap_or_else(|| deadline == Instant::now() + Duration::MAX)
 }
 
 /// Sets a timer for `deadline` on `seat`. Gives the waker back if that never

@@ -2,10 +2,14 @@
 //!
 //! The future comes first, always: what is ready wins over a deadline that has
 //! passed, and a future that is ready at its first poll never costs a timer, nor
-//! a look at the clock. The deadline is looked at outside the poll budget, so a
-//! future that eats all of it cannot dodge the timeout.
+//! a look at the clock, unless it asks for the deadline (`deadline.rs`). The
+//! deadline is looked at outside the poll budget, so a future that eats all of it
+//! cannot dodge the timeout.
 
-use super::{Instant, Sleep};
+use super::{
+    Instant, Sleep,
+    deadline::{self, Limit, NOBODY},
+};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -52,8 +56,8 @@ use std::{
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let limit = Limit::After(duration, Location::caller());
-    Timeout { future: future.into_future(), limit }
+    let timer = Timer::After(duration, Location::caller());
+    Timeout { future: future.into_future(), timer }
 }
 
 /// Runs `future` until `deadline` at most.
@@ -85,8 +89,8 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    let limit = Limit::At(Sleep::new(deadline, Location::caller()));
-    Timeout { future: future.into_future(), limit }
+    let timer = Timer::At(Sleep::new(deadline, Location::caller()));
+    Timeout { future: future.into_future(), timer }
 }
 
 pin_project! {
@@ -96,25 +100,38 @@ pin_project! {
     pub struct Timeout<F> {
         #[pin]
         future: F,
-        limit: Limit,
+        timer: Timer,
     }
 }
 
-/// When the time is up.
+/// What tells that the time is up.
 #[derive(Debug)]
-enum Limit {
+enum Timer {
     /// So long after the first poll, which has not been.
     After(Duration, &'static Location<'static>),
     At(Sleep),
 }
 
-impl Limit {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+impl Timer {
+    #[inline]
+    fn limit(&self) -> Limit {
+        match self {
+            Self::After(duration, _) => Limit::After(*duration),
+            Self::At(sleep) => Limit::At(sleep.deadline()),
+        }
+    }
+
+    /// `limit` is what the poll of the future has made of ours.
+    fn poll(&mut self, limit: Option<Limit>, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::At(sleep) => sleep.poll_elapsed(cx),
             Self::After(duration, location) => {
                 let now = Instant::now();
-                let mut sleep = Sleep::new(now + *duration, location);
+                let deadline = match limit {
+                    Some(Limit::At(deadline)) => deadline,
+                    _ => now + *duration,
+                };
+                let mut sleep = Sleep::new(deadline, location);
                 let elapsed = sleep.poll_idle(now, cx);
                 *self = Self::At(sleep);
                 elapsed
@@ -146,11 +163,13 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let entered = deadline::enter(this.timer.limit(), NOBODY);
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
+        let limit = entered.leave();
         // The wait site stays what the future wrote: it tells more.
-        this.limit.poll(cx).map(|()| Err(Elapsed(())))
+        this.timer.poll(limit, cx).map(|()| Err(Elapsed(())))
     }
 }
 
@@ -160,6 +179,15 @@ impl<F: Future> Future for Timeout<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "TimeoutError")]
 pub struct Elapsed(());
+
+impl Elapsed {
+    /// For the other futures that have a deadline.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self(())
+    }
+}
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

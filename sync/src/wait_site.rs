@@ -68,11 +68,19 @@ pub enum Kind {
     Budget,
     /// One of several children of a combinator.
     OneOf,
+    /// A call of the file system.
+    File,
+    /// The addresses of a name.
+    Lookup,
+    /// A signal of the system.
+    Signal,
+    /// The end of a child process.
+    Process,
 }
 
 impl Kind {
     /// Every kind, at the index of its number.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 21] = [
         Self::Unknown,
         Self::Mutex,
         Self::Event,
@@ -90,6 +98,10 @@ impl Kind {
         Self::Yield,
         Self::Budget,
         Self::OneOf,
+        Self::File,
+        Self::Lookup,
+        Self::Signal,
+        Self::Process,
     ];
 
     fn from_number(number: u8) -> Self {

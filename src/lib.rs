@@ -25,6 +25,7 @@
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
+//! | use the machine           | [`fs`]                                                |
 //! | test                      | [`#[test]`](test), [`testing`]                         |
 //!
 //! # Against tokio and asyncio
@@ -38,6 +39,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod fs;
 pub mod gather;
 mod report;
 mod resolve;

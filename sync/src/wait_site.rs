@@ -72,11 +72,19 @@ pub enum Kind {
     Budget,
     /// One of several children of a combinator.
     OneOf,
+    /// A call of the file system.
+    File,
+    /// The addresses of a name.
+    Lookup,
+    /// A signal of the system.
+    Signal,
+    /// The end of a child process.
+    Process,
 }
 
 impl Kind {
     /// Every kind, at the index of its number.
-    const ALL: [Self; 19] = [
+    const ALL: &[Self] = &[
         Self::Unknown,
         Self::Mutex,
         Self::Event,
@@ -96,6 +104,10 @@ impl Kind {
         Self::Yield,
         Self::Budget,
         Self::OneOf,
+        Self::File,
+        Self::Lookup,
+        Self::Signal,
+        Self::Process,
     ];
 
     fn from_number(number: u8) -> Self {
@@ -275,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_kind_survives_its_number() {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             assert_eq!(Kind::from_number(kind as u8), kind);
         }
         assert_eq!(Kind::from_number(u8::MAX), Kind::Unknown);

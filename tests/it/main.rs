@@ -7,6 +7,7 @@ mod cancel;
 mod clock;
 mod contexts;
 mod fairness;
+mod fs;
 mod gather;
 mod join;
 mod kits;

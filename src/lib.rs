@@ -21,7 +21,10 @@
 //! |---------------------------|-------------------------------------------------------|
 //! | run a program             | [`run`], [`#[main]`](main), [`runtime`]                |
 //! | start something beside    | [`spawn`], [`spawn_local`], [`spawn_blocking`], [`task`] |
-//! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | wait for all of many      | [`gather`](fn@gather), [`try_gather`], [`join!`], [`try_join!`] |
+//! | wait for the first        | [`race`](fn@race), [`race_ok`], [`race_staggered`]     |
+//! | wait for some of many     | [`wait`](fn@wait), [`as_completed`](fn@as_completed)   |
+//! | work on many items        | [`map_concurrent`](fn@map_concurrent)                  |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
@@ -40,7 +43,11 @@
 #[path = "private.rs"]
 pub mod __private;
 pub mod fs;
+pub mod as_completed;
 pub mod gather;
+mod many;
+pub mod map_concurrent;
+pub mod race;
 mod report;
 mod resolve;
 pub mod runtime;
@@ -51,10 +58,20 @@ pub use ::sync::coop::{consume_budget, unconstrained};
 pub use executor::{
     JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, task_local, yield_now,
 };
+pub mod wait;
+
+pub use ::sync::coop::{consume_budget, unconstrained};
+pub use as_completed::{AsCompleted, as_completed};
+pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
 pub use gather::{Gather, TryGather, gather, try_gather};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
+pub use map_concurrent::{MapConcurrent, map_concurrent, map_concurrent_stream};
+pub use race::{Race, RaceErrors, RaceOk, race, race_ok, race_staggered};
 pub use reactor::net;
+pub use wait::{
+    AllCompleted, FirstCompleted, FirstError, FirstFailure, FirstMatch, Until, Wait, Waited, wait,
+};
 
 use std::future::Future;
 

@@ -5,14 +5,13 @@
 //! so they may borrow from it and need not be `Send`; to use several cores
 //! gather the handles of spawned tasks.
 //!
-//! | file          | what                                                  |
-//! |---------------|-------------------------------------------------------|
-//! | `mod.rs`      | the two functions, their futures and traits           |
-//! | `poller.rs`   | who is polled when: wakers, budget, wait site         |
-//! | `child.rs`    | one child: its future, then what is kept of its output |
-//! | `children.rs` | the children of an array and of a `Vec`               |
-//! | `tuples.rs`   | the children of tuples                                |
-//! | `pinned.rs`   | one element of a pinned slice                         |
+//! | file        | what                                        |
+//! |-------------|---------------------------------------------|
+//! | `mod.rs`    | the two functions, their futures and traits |
+//! | `shapes.rs` | what can be gathered                        |
+//! | `macros.rs` | `join!` and `try_join!`                     |
+//!
+//! Who is polled when is told in `src/many/`.
 //!
 //! # Rejected
 //!
@@ -23,16 +22,11 @@
 //!   "a wake-up polls one child" would hold only sometimes.
 //! * Polling children with the parent's own waker while few are left: the same.
 
-mod child;
-mod children;
-#[expect(unsafe_code, reason = "std has no stable projection of a pinned slice")]
-mod pinned;
-mod poller;
-mod tuples;
+mod macros;
+mod shapes;
 
-use children::Children;
+use crate::many::{children::Children, poller::Poller};
 use pin_project_lite::pin_project;
-use poller::Poller;
 use std::{
     convert::Infallible,
     fmt,
@@ -157,8 +151,8 @@ pin_project! {
 }
 
 impl<C: Children> Gathering<C> {
-    pub(crate) fn new(children: C, location: &'static Location<'static>) -> Self {
-        Self { poller: Poller::new(children, location) }
+    fn new(children: C, location: &'static Location<'static>) -> Self {
+        Self { poller: Poller::in_order(children, location) }
     }
 }
 
@@ -193,8 +187,8 @@ pin_project! {
 }
 
 impl<C: Children> TryGathering<C> {
-    pub(crate) fn new(children: C, location: &'static Location<'static>) -> Self {
-        Self { poller: Poller::new(children, location) }
+    fn new(children: C, location: &'static Location<'static>) -> Self {
+        Self { poller: Poller::in_order(children, location) }
     }
 }
 

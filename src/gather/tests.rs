@@ -1,140 +1,17 @@
 //! Tests of [`gather`](super::gather) with children that are woken by hand.
 
 use super::{gather, try_gather};
+use crate::many::probe::{bench, polls, probe, probes, ready_now};
 use proptest::prelude::*;
 use std::{
-    cell::{Cell, RefCell},
-    future::{Future, poll_fn, ready},
+    cell::Cell,
+    future::{poll_fn, ready},
     marker::PhantomPinned,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    ptr,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::atomic::Ordering::SeqCst,
+    task::Poll,
 };
 use sync::{coop, wait_site};
-
-/// A waker that counts.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-impl Count {
-    fn take(&self) -> usize {
-        self.0.swap(0, SeqCst)
-    }
-}
-
-/// What a test sees of a [`Probe`], and how it steers it.
-#[derive(Default)]
-struct Steering {
-    polls: Cell<usize>,
-    drops: Cell<usize>,
-    waker: RefCell<Option<Waker>>,
-    ready: Cell<bool>,
-    panics_in_poll: Cell<bool>,
-    panics_in_drop: Cell<bool>,
-}
-
-impl Steering {
-    fn wake(&self) {
-        let waker = self.waker.borrow().clone();
-        waker.expect("polled before").wake();
-    }
-
-    fn finish(&self) {
-        self.ready.set(true);
-        self.wake();
-    }
-}
-
-/// A future that does what its [`Steering`] says, and must not move.
-struct Probe<T> {
-    steering: Rc<Steering>,
-    output: Option<T>,
-    address: Cell<*const Self>,
-    _pinned: PhantomPinned,
-}
-
-fn probe<T>(output: T) -> (Rc<Steering>, Probe<T>) {
-    let steering = Rc::new(Steering::default());
-    let (address, _pinned) = (Cell::new(ptr::null()), PhantomPinned);
-    (steering.clone(), Probe { steering, output: Some(output), address, _pinned })
-}
-
-fn probes(count: usize) -> (Vec<Rc<Steering>>, Vec<Probe<usize>>) {
-    (0..count).map(probe).unzip()
-}
-
-impl<T> Future for Probe<T> {
-    type Output = T;
-
-    #[expect(unsafe_code, reason = "the probe takes its output and stays where it is")]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let here: *const Self = &*self;
-        let before = self.address.replace(here);
-        assert!(before.is_null() || before == here, "a child moved");
-        // SAFETY: nothing is moved out of the probe but its output, which is not
-        // pinned.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.steering.polls.update(|polls| polls + 1);
-        *this.steering.waker.borrow_mut() = Some(cx.waker().clone());
-        assert!(!this.steering.panics_in_poll.get(), "asked to");
-        match this.steering.ready.get() {
-            true => Poll::Ready(this.output.take().expect("polled after its end")),
-            false => Poll::Pending,
-        }
-    }
-}
-
-impl<T> Drop for Probe<T> {
-    fn drop(&mut self) {
-        self.steering.drops.update(|drops| drops + 1);
-        assert!(!self.steering.panics_in_drop.get(), "asked to");
-    }
-}
-
-/// A future on a thread of its own, polled by hand.
-struct Bench<F: Future> {
-    future: Pin<Box<F>>,
-    count: Arc<Count>,
-}
-
-fn bench<F: Future>(future: F) -> Bench<F> {
-    Bench { future: Box::pin(future), count: Arc::default() }
-}
-
-impl<F: Future> Bench<F> {
-    fn poll(&mut self) -> Poll<F::Output> {
-        let waker = Waker::from(self.count.clone());
-        self.future.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-
-    /// How often it was woken since the last time.
-    fn woken(&self) -> usize {
-        self.count.take()
-    }
-}
-
-fn polls(steerings: &[Rc<Steering>]) -> usize {
-    steerings.iter().map(|it| it.polls.get()).sum()
-}
-
-fn ready_now<F: Future>(future: F) -> F::Output {
-    match bench(future).poll() {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("pending"),
-    }
-}
 
 #[test]
 fn outputs_come_in_order_from_every_shape() {
@@ -332,8 +209,8 @@ fn a_panic_in_a_poll_ends_all_and_drops_each_once() {
     let mut gathered = bench(gather(futures));
     assert!(catch_unwind(AssertUnwindSafe(|| gathered.poll())).is_err());
     let again = catch_unwind(AssertUnwindSafe(|| gathered.poll()));
-    let message = again.expect_err("it is over");
-    assert_eq!(message.downcast_ref(), Some(&"`gather` polled after its end"));
+    let message = again.expect_err("it is over").downcast::<String>().expect("a message");
+    assert!(message.starts_with("polled after its end: what was called at src/gather/tests.rs"));
     drop(gathered);
     assert!(steerings.iter().all(|it| it.drops.get() == 1));
 }

@@ -1,15 +1,13 @@
 //! The children of an array and of a `Vec`.
 
 use super::{
-    Gather, Gathering, TryGather, TryGathering,
-    child::{All, Child, FirstError, Kept, Progress, Verdict},
+    child::{Child, Kept, Progress, Verdict},
     pinned,
 };
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
     marker::PhantomData,
-    panic::Location,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -54,10 +52,10 @@ pin_project! {
 }
 
 /// The array of children made of an array of futures.
-type ArrayOf<V, F, const N: usize> = Array<V, [Child<F, Kept<V, F>>; N]>;
+pub(crate) type ArrayOf<V, F, const N: usize> = Array<V, [Child<F, Kept<V, F>>; N]>;
 
 impl<V: Verdict<F::Output>, F: Future, const N: usize> ArrayOf<V, F, N> {
-    fn new(futures: [F; N]) -> Self {
+    pub(crate) fn new(futures: [F; N]) -> Self {
         Self { children: futures.map(Child::new), verdict: PhantomData }
     }
 }
@@ -99,7 +97,7 @@ pub struct List<V: Verdict<F::Output>, F: Future> {
 type Pinned<T> = Pin<Box<T>>;
 
 impl<V: Verdict<F::Output>, F: Future> List<V, F> {
-    fn new(futures: Vec<F>) -> Self {
+    pub(crate) fn new(futures: Vec<F>) -> Self {
         let children: Box<[_]> = futures.into_iter().map(Child::new).collect();
         Self { children: Box::into_pin(children) }
     }
@@ -129,43 +127,5 @@ impl<V: Verdict<F::Output>, F: Future> Children for List<V, F> {
     fn take(mut self: Pin<&mut Self>) -> Vec<V::Kept> {
         let indices = 0..self.children.len();
         indices.map(|index| pinned::element(self.children.as_mut(), index).take()).collect()
-    }
-}
-
-impl<F: Future, const N: usize> Gather for [F; N] {
-    type Output = [F::Output; N];
-    type Future = Gathering<ArrayOf<All, F, N>>;
-
-    fn into_gathering(self, location: &'static Location<'static>) -> Self::Future {
-        Gathering::new(Array::new(self), location)
-    }
-}
-
-impl<T, E, F: Future<Output = Result<T, E>>, const N: usize> TryGather for [F; N] {
-    type Output = [T; N];
-    type Error = E;
-    type Future = TryGathering<ArrayOf<FirstError, F, N>>;
-
-    fn into_try_gathering(self, location: &'static Location<'static>) -> Self::Future {
-        TryGathering::new(Array::new(self), location)
-    }
-}
-
-impl<F: Future> Gather for Vec<F> {
-    type Output = Vec<F::Output>;
-    type Future = Gathering<List<All, F>>;
-
-    fn into_gathering(self, location: &'static Location<'static>) -> Self::Future {
-        Gathering::new(List::new(self), location)
-    }
-}
-
-impl<T, E, F: Future<Output = Result<T, E>>> TryGather for Vec<F> {
-    type Output = Vec<T>;
-    type Error = E;
-    type Future = TryGathering<List<FirstError, F>>;
-
-    fn into_try_gathering(self, location: &'static Location<'static>) -> Self::Future {
-        TryGathering::new(List::new(self), location)
     }
 }

@@ -1,4 +1,4 @@
-//! One child of a gather: its future, then what is kept of its output.
+//! One child of a fixed number: its future, then what is kept of its output.
 
 use pin_project_lite::pin_project;
 use std::{
@@ -38,14 +38,45 @@ impl<O> Verdict<O> for All {
 /// The first error ends the wait: `try_gather`.
 #[doc(hidden)]
 #[derive(Debug)]
-pub enum FirstError {}
+pub enum AllOk {}
 
-impl<T, E> Verdict<Result<T, E>> for FirstError {
+impl<T, E> Verdict<Result<T, E>> for AllOk {
     type Kept = T;
     type Stop = E;
 
     fn judge(output: Result<T, E>) -> Result<T, E> {
         output
+    }
+}
+
+/// The first output ends the wait: `race`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum First {}
+
+impl<O> Verdict<O> for First {
+    type Kept = Infallible;
+    type Stop = O;
+
+    fn judge(output: O) -> Result<Infallible, O> {
+        Err(output)
+    }
+}
+
+/// The first success ends the wait: `race_ok`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum FirstOk {}
+
+impl<T, E> Verdict<Result<T, E>> for FirstOk {
+    type Kept = E;
+    type Stop = T;
+
+    fn judge(output: Result<T, E>) -> Result<E, T> {
+        match output {
+            Ok(value) => Err(value),
+            Err(error) => Ok(error),
+        }
     }
 }
 

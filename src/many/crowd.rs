@@ -1,0 +1,302 @@
+//! Children that are done one by one, and may be joined by others.
+//!
+//! A place is one slot of a [`ReadySet`] and the child that stands there. In a
+//! *closed* crowd a place is left for good; in an *open* one it is taken again by
+//! a child that joins later. When all places are taken their number doubles: the
+//! children move to new slots, and the next turn polls each of them once more, so
+//! that they leave their new wakers. That is one more poll per child, on average,
+//! however many join.
+//!
+//! # Rejected
+//!
+//! * A list of ready sets, each twice as long as the one before, so that nobody
+//!   is polled once more: every poll of the crowd would register its waker with
+//!   each of them.
+//! * Queueing a child that joins by waking it: the task would be woken with it, and
+//!   polled once more for each.
+
+use super::{
+    pinned,
+    turn::{self, Step, Turn},
+};
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    ops::ControlFlow,
+    panic::Location,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use sync::{
+    ready_set::{ReadySet, Slot},
+    wait_site::{self, Kind},
+};
+
+/// Children that are done one by one.
+pub(crate) struct Crowd<F> {
+    places: Pin<Box<[Option<F>]>>,
+    /// Made by the first walk, and by the first after the places have doubled.
+    ready: Option<ReadySet<Box<[Slot]>>>,
+    left: usize,
+    admission: Admission,
+    /// While a walk is under way, so that a panic of a child ends it all.
+    is_over: bool,
+}
+
+/// Whether children may join.
+enum Admission {
+    Closed,
+    Open {
+        /// Places where nobody stands.
+        free: Vec<usize>,
+        /// Places of those who joined since the last walk.
+        fresh: Vec<usize>,
+    },
+}
+
+/// How a walk ended.
+pub(crate) enum Walk<B> {
+    /// The closure broke it off.
+    Broken(B),
+    /// No child is left.
+    Empty,
+    /// All that were woken have been polled: the next wake wakes the task.
+    Through,
+    /// The budget is spent: the task is woken and goes on where it stopped.
+    Interrupted,
+}
+
+/// How many places an open crowd has at first.
+const PLACES_MIN: usize = 4;
+
+impl<F: Future> Crowd<F> {
+    /// A crowd that nobody can join.
+    pub(crate) fn closed(children: impl IntoIterator<Item = F>) -> Self {
+        let places: Box<[_]> = children.into_iter().map(Some).collect();
+        let left = places.len();
+        let places = Box::into_pin(places);
+        Self { places, ready: None, left, admission: Admission::Closed, is_over: false }
+    }
+
+    /// What is left when a crowd was given away: a walk panics.
+    pub(crate) fn over() -> Self {
+        Self { is_over: true, ..Self::closed([]) }
+    }
+
+    /// How many children are not done.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+
+    /// Makes one turn: polls the children that were woken, each once, and gives
+    /// the place and the output of each that is done to `each`.
+    pub(crate) fn walk<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut each: impl FnMut(usize, F::Output) -> ControlFlow<B>,
+    ) -> Walk<B> {
+        assert!(!self.is_over, "polled after its end, or after a child of it has panicked");
+        if self.left == 0 {
+            return Walk::Empty;
+        }
+        self.is_over = true;
+        let turn = self.begin(cx);
+        let end = loop {
+            match self.step(&turn, cx) {
+                Step::Done(place, output) => {
+                    if let ControlFlow::Break(value) = each(place, output) {
+                        break Walk::Broken(value);
+                    }
+                    if self.left == 0 {
+                        break Walk::Empty;
+                    }
+                }
+                Step::Through => break Walk::Through,
+                Step::Interrupted => break Walk::Interrupted,
+            }
+        };
+        self.is_over = false;
+        end
+    }
+
+    fn begin(&mut self, cx: &Context<'_>) -> Turn {
+        let ready = match &mut self.ready {
+            Some(ready) => {
+                ready.register(cx.waker());
+                ready
+            }
+            None => {
+                let slots = self.places.iter().map(|_| Slot::default()).collect();
+                self.ready.insert(ReadySet::new(slots, cx.waker()))
+            }
+        };
+        Turn::begin(ready)
+    }
+
+    /// Goes on to the next child that is done.
+    fn step(&mut self, turn: &Turn, cx: &mut Context<'_>) -> Step<F::Output> {
+        let Self { places, ready, admission, .. } = self;
+        let Some(ready) = ready else { unreachable!("a turn has begun") };
+        let mut poll = |place, cx: &mut Context<'_>| {
+            match pinned::element(places.as_mut(), place).as_pin_mut() {
+                Some(child) => child.poll(cx).map(Some),
+                // A late wake-up of a child that has gone.
+                None => Poll::Ready(None),
+            }
+        };
+        let (place, output) = loop {
+            let step = match admission.fresh() {
+                Some(fresh) if turn::may_go_on(cx) => {
+                    let Some(place) = fresh.pop() else { continue };
+                    match turn::poll_one(ready, place, cx, &mut poll) {
+                        Poll::Ready(output) => Step::Done(place, output),
+                        Poll::Pending => continue,
+                    }
+                }
+                Some(_) => Step::Interrupted,
+                None => turn.step(ready, cx, &mut poll),
+            };
+            match step {
+                Step::Done(place, Some(output)) => break (place, output),
+                Step::Done(place, None) => admission.ignore(ready, place),
+                Step::Through => return Step::Through,
+                Step::Interrupted => return Step::Interrupted,
+            }
+        };
+        admission.leave(ready, place);
+        self.left -= 1;
+        pinned::element(self.places.as_mut(), place).set(None);
+        Step::Done(place, output)
+    }
+
+    /// The next child that is done, with its place; `None` when there is none
+    /// left. Notes that the task waits at `location` if it does.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        location: &'static Location<'static>,
+    ) -> Next<F::Output> {
+        match self.walk(cx, |place, output| ControlFlow::Break((place, output))) {
+            Walk::Broken(next) => Next::Done(next),
+            Walk::Empty => Next::End,
+            Walk::Through => {
+                self.write_wait_site(location);
+                Next::Waiting
+            }
+            Walk::Interrupted => Next::Interrupted,
+        }
+    }
+
+    /// Notes that the task waits for one of these.
+    pub(crate) fn write_wait_site(&self, location: &'static Location<'static>) {
+        let id = self.ready.as_ref().map_or(0, ReadySet::id);
+        wait_site::waiting(Kind::OneOf, id, location);
+    }
+}
+
+/// What [`Crowd::poll_next`] gives.
+pub(crate) enum Next<O> {
+    Done((usize, O)),
+    /// No child is left.
+    End,
+    /// The task waits for a child.
+    Waiting,
+    /// The budget is spent, and the task is woken.
+    Interrupted,
+}
+
+impl<O> Next<O> {
+    /// As a stream says it.
+    pub(crate) fn into_poll(self) -> Poll<Option<(usize, O)>> {
+        match self {
+            Self::Done(next) => Poll::Ready(Some(next)),
+            Self::End => Poll::Ready(None),
+            Self::Waiting | Self::Interrupted => Poll::Pending,
+        }
+    }
+}
+
+impl<F: Future + Unpin> Crowd<F> {
+    /// A crowd that others can join, without a child yet.
+    pub(crate) fn open() -> Self {
+        let admission = Admission::Open { free: vec![], fresh: vec![] };
+        let places = Box::into_pin(Box::default());
+        Self { places, ready: None, left: 0, admission, is_over: false }
+    }
+
+    /// Lets a child into an open crowd; the next walk polls it. Returns its place,
+    /// which is its own until it is done.
+    pub(crate) fn insert(&mut self, child: F) -> usize {
+        let Admission::Open { free, .. } = &self.admission else {
+            unreachable!("nobody joins a closed crowd");
+        };
+        if free.is_empty() {
+            self.double();
+        }
+        let Admission::Open { free, fresh } = &mut self.admission else {
+            unreachable!("it was open before it grew");
+        };
+        let Some(place) = free.pop() else { unreachable!("there is room now") };
+        // A new ready set has all its slots queued.
+        if self.ready.is_some() {
+            fresh.push(place);
+        }
+        self.places.as_mut().get_mut()[place] = Some(child);
+        self.left += 1;
+        place
+    }
+
+    fn double(&mut self) {
+        let before = self.places.len();
+        let after = (2 * before).max(PLACES_MIN);
+        let places = mem::replace(&mut self.places, Box::into_pin(Box::default()));
+        let mut places = Pin::into_inner(places).into_vec();
+        places.resize_with(after, || None);
+        self.places = Box::into_pin(places.into_boxed_slice());
+        self.ready = None;
+        if let Admission::Open { free, fresh } = &mut self.admission {
+            fresh.clear();
+            free.extend((before..after).rev());
+        }
+    }
+
+    /// Those that are not done, with their places, in order.
+    pub(crate) fn into_rest(self) -> impl Iterator<Item = (usize, F)> {
+        let places = Pin::into_inner(self.places).into_vec().into_iter().enumerate();
+        places.filter_map(|(place, child)| Some((place, child?)))
+    }
+}
+
+impl Admission {
+    /// Those who joined since the last walk, if there are any.
+    fn fresh(&mut self) -> Option<&mut Vec<usize>> {
+        match self {
+            Self::Open { fresh, .. } if !fresh.is_empty() => Some(fresh),
+            Self::Open { .. } | Self::Closed => None,
+        }
+    }
+
+    /// The child at `place` is done.
+    fn leave(&mut self, ready: &ReadySet<Box<[Slot]>>, place: usize) {
+        match self {
+            Self::Closed => ready.retire(place),
+            // A late wake-up of who stood there may poll who will: no harm.
+            Self::Open { free, .. } => free.push(place),
+        }
+    }
+
+    /// A wake-up for a place where nobody stands.
+    fn ignore(&self, ready: &ReadySet<Box<[Slot]>>, place: usize) {
+        match self {
+            Self::Closed => ready.retire(place),
+            Self::Open { .. } => (),
+        }
+    }
+}
+
+impl<F> fmt::Debug for Crowd<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} left", self.left)
+    }
+}

@@ -3,7 +3,7 @@
 use super::outcomes;
 use crate::{
     parker::Parker,
-    ready_set::{ReadySet, Slot},
+    ready_set::{ReadySet, ReadySlab, Slot},
     shim::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -172,4 +172,90 @@ fn retiring_races_a_wake() {
         poller.join().unwrap()
     });
     assert_eq!(seen, [false, true].into());
+}
+
+/// A slot gets a new child while a waker of the one before is called: the wake comes
+/// before the child's first poll, or leads to another one. Losing it is a deadlock;
+/// loom watches the cells of `next`, which poller and waker both write.
+#[test]
+fn a_slot_is_used_again() {
+    let seen = outcomes(|| {
+        let (mut set, [late]) = polled_once();
+        let written = Arc::new(AtomicBool::new(false));
+        let flag = written.clone();
+        let waker = thread::spawn(move || {
+            flag.store(true, Relaxed);
+            late.wake();
+        });
+        let poller = thread::spawn(move || {
+            set.requeue(0);
+            let mut polls = 0;
+            poll_until(&mut set, |_| {
+                polls += 1;
+                written.load(Relaxed)
+            });
+            polls
+        });
+        waker.join().unwrap();
+        poller.join().unwrap()
+    });
+    assert_eq!(seen, [1, 2].into());
+}
+
+/// Children that were added while wakers of others were out are woken like those: a
+/// wake that is lost here is a deadlock.
+#[test]
+fn a_slab_grows_while_wakers_are_out() {
+    let seen = outcomes(|| {
+        let mut slab = ReadySlab::new();
+        let one = slab.insert_idle(1);
+        let first = slab.poll_child(one, |_, cx| cx.waker().clone());
+        let first = thread::spawn(move || first.wake());
+        let poller = thread::spawn(move || {
+            let two = slab.insert_idle(2);
+            let second = slab.poll_child(two, |_, cx| cx.waker().clone());
+            let second = thread::spawn(move || second.wake());
+            let mut order = vec![];
+            while order.len() < 2 {
+                let sleeper = std::sync::Arc::new(Sleeper(Parker::new()));
+                slab.register(&Waker::from(sleeper.clone()));
+                slab.refill();
+                let before = order.len();
+                order.extend(std::iter::from_fn(|| slab.remove_front()));
+                if order.len() == before {
+                    sleeper.0.park();
+                }
+            }
+            second.join().unwrap();
+            order
+        });
+        first.join().unwrap();
+        poller.join().unwrap()
+    });
+    assert_eq!(seen, [vec![1, 2], vec![2, 1]].into());
+}
+
+/// A child is taken out while it is woken: its slot is free at once, or when it is
+/// popped, and the next child in it can be woken.
+#[test]
+fn removing_races_a_wake() {
+    let seen = outcomes(|| {
+        let mut slab = ReadySlab::new();
+        let old = slab.insert_idle("old");
+        let late = slab.poll_child(old, |_, cx| cx.waker().clone());
+        let waker = thread::spawn(move || late.wake());
+        let poller = thread::spawn(move || {
+            assert_eq!(slab.remove(old), Some("old"));
+            let new = slab.insert("new");
+            slab.refill();
+            let polls = std::iter::from_fn(|| slab.pop()).count();
+            assert_eq!(slab.remove(new), Some("new"));
+            (new == old, polls)
+        });
+        waker.join().unwrap();
+        poller.join().unwrap()
+    });
+    // Woken before it was removed, the slot was on the list; late, on a free slot or
+    // on one in the batch, it does nothing.
+    assert_eq!(seen, [(false, 1), (true, 1)].into());
 }

@@ -29,22 +29,47 @@
 //! batch keeps the order of the wake-ups, and what a poll leaves of it comes
 //! first in the next one: nobody starves.
 //!
+//! | file        | what                                                    |
+//! |-------------|---------------------------------------------------------|
+//! | `mod.rs`    | the protocol: slots, the list, wakers                   |
+//! | `chunks.rs` | slots that are added while wakers of others are out     |
+//! | `slab.rs`   | [`ReadySlab`]: children that come and go                |
+//!
+//! # The life of a slot
+//!
+//! ```text
+//!               pop                    retire
+//!    QUEUED ───────────▶ IDLE ─────────────────────▶ RETIRED
+//!     ▲  ▲  ◀─────────── ▲ │   (or a wake was faster)  │ │ ▲
+//!     │  │  a wake,      │ ╰──────▶ QUEUED             │ │ │
+//!     │  │  requeue      ╰──────────── arm ────────────╯ │ │
+//!     │  ╰───────────────────────── revive ──────────────╯ │
+//!     ╰─────────────────────── pop_retired ────────────────╯
+//! ```
+//!
+//! QUEUED is on the list or in the batch, the others are on neither. A retired slot
+//! says `queued` all the same, so a wake of a child that is gone does nothing, and
+//! its `next` is the poller's: it may get a new child, without a read-modify-write
+//! if that is to be polled at once. A late wake of the child before then polls the
+//! new one once for nothing.
+//!
 //! # Who may touch what
 //!
 //! | what             | written by                                    | read by    |
 //! |------------------|-----------------------------------------------|------------|
 //! | `next` of a slot | who set `queued`, until its push; then who    | the poller |
-//! |                  | took the list, until it clears `queued`       |            |
+//! |                  | took the list, until it clears `queued`; the  |            |
+//! |                  | poller, while the slot is retired             |            |
 //! | `parent`         | anybody, under its lock                       |            |
-//! | `index`, `list`  | the constructor, before anything is shared    | anybody    |
+//! | `index`, `list`  | the constructor, before the slot is shared    | anybody    |
 //!
 //! # Synchronization edges
 //!
 //! | edge | released by            | acquired by            | what crosses                |
 //! |------|------------------------|------------------------|-----------------------------|
-//! | G1   | a wake sets `queued`   | [`ReadySet::pop`]      | what the waker's owner wrote, also when the child was queued already |
+//! | G1   | a wake sets `queued`   | [`ReadySet::pop`], [`ReadySet::arm`] | what the waker's owner wrote, also when the child was queued already |
 //! | G2   | a push moves `head`    | [`ReadySet::refill`]   | the `next` of all slots on the list |
-//! | G3   | [`ReadySet::pop`] clears `queued` | a wake that sets it | the right to write `next` |
+//! | G3   | [`ReadySet::pop`] and [`ReadySet::arm`] clear `queued` | a wake that sets it | the right to write `next` |
 //!
 //! # Rejected
 //!
@@ -55,6 +80,17 @@
 //!   outlives its future has to be handled.
 //! * An atomic slot for the parent's waker: two read-modify-writes to write it
 //!   and two to take it, which is what the lock costs.
+//! * A set that cannot be emptied of late wakes by its slots, but by a generation in
+//!   each waker: a late wake does no harm, and a generation per wake is a word more
+//!   to carry and to compare.
+
+mod chunks;
+mod slab;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+pub use chunks::Chunks;
+pub use slab::ReadySlab;
 
 use crate::shim::{
     self, Arc, Lock,
@@ -75,11 +111,45 @@ use std::{
 /// The end of a list.
 const END: u32 = u32::MAX;
 
-/// Where the slots of a set live: an array inside the one allocation, or a boxed
-/// slice beside it.
-pub trait Slots: AsRef<[Slot]> + AsMut<[Slot]> + Send + Sync + 'static {}
+/// Where the slots of a set live: an array inside the one allocation, a boxed slice
+/// beside it, or [`Chunks`] that are added.
+///
+/// # Safety
+///
+/// Once the value has come to the place where it stays,
+///
+/// 1. a slot stays where it is until the value is dropped;
+/// 2. [`slot`](Self::slot) gives the same one for the same number, always, and
+///    those of [`first`](Self::first) have the numbers from 0 on.
+pub unsafe trait Slots: Send + Sync + 'static {
+    /// The slots that are there from the start.
+    fn first(&mut self) -> &mut [Slot];
 
-impl<S: AsRef<[Slot]> + AsMut<[Slot]> + Send + Sync + 'static> Slots for S {}
+    /// The slot of child `index`.
+    fn slot(&self, index: usize) -> &Slot;
+}
+
+// SAFETY: 1 and 2: the elements of an array.
+unsafe impl<const N: usize> Slots for [Slot; N] {
+    fn first(&mut self) -> &mut [Slot] {
+        self
+    }
+
+    fn slot(&self, index: usize) -> &Slot {
+        &self[index]
+    }
+}
+
+// SAFETY: 1 and 2: the elements of a slice, whose box nobody else can reach.
+unsafe impl Slots for Box<[Slot]> {
+    fn first(&mut self) -> &mut [Slot] {
+        self
+    }
+
+    fn slot(&self, index: usize) -> &Slot {
+        &self[index]
+    }
+}
 
 /// The place of one child.
 #[derive(Debug)]
@@ -134,7 +204,7 @@ struct List<S> {
 
 impl<S: Slots> List<S> {
     fn slot(&self, index: u32) -> &Slot {
-        &self.slots.as_ref()[index as usize]
+        self.slots.slot(index as usize)
     }
 
     fn wake(&self, slot: &Slot) {
@@ -166,23 +236,23 @@ impl<S: Slots> List<S> {
         }
     }
 
-    /// The whole list, the first pushed in front.
-    fn take(&self) -> u32 {
+    /// The whole list as a chain, the first pushed in front: its front and back.
+    fn take(&self) -> (u32, u32) {
         // Relaxed: the lock of `parent`, taken before, orders this look after the
         // push of everybody who found no waker there.
         if self.head.load(Relaxed) == END {
-            return END;
+            return (END, END);
         }
         // G2: sees `next` of all slots on it.
-        let mut rest = self.head.swap(END, Acquire);
-        let mut front = END;
+        let back = self.head.swap(END, Acquire);
+        let (mut rest, mut front) = (back, END);
         while rest != END {
             let slot = self.slot(rest);
             rest = slot.next();
             slot.set_next(front);
             front = slot.index;
         }
-        front
+        (front, back)
     }
 }
 
@@ -204,8 +274,10 @@ impl<S: Slots> List<S> {
 /// ```
 pub struct ReadySet<S: Slots> {
     list: Arc<List<S>>,
-    /// The front of the batch taken last: a chain of slots that are still queued.
+    /// The front of the batch: a chain of slots that are still queued.
     batch: u32,
+    /// Its back. Means nothing while it is empty.
+    back: u32,
 }
 
 impl<S: Slots> ReadySet<S> {
@@ -216,18 +288,27 @@ impl<S: Slots> ReadySet<S> {
     ///
     /// If there are more than four billion slots.
     #[must_use]
-    pub fn new(slots: S, parent: &Waker) -> Self {
-        let len = u32::try_from(slots.as_ref().len()).ok().filter(|len| *len < END);
+    pub fn new(mut slots: S, parent: &Waker) -> Self {
+        let len = u32::try_from(slots.first().len()).ok().filter(|len| *len < END);
         let len = len.expect("a combinator has at most 4,294,967,294 children");
         let (head, parent) = (AtomicU32::new(END), Lock::new(Some(parent.clone())));
         let mut list = Arc::new(List { head, parent, slots });
         let back = Arc::as_ptr(&list).cast_mut().cast::<()>();
         let unshared = Arc::get_mut(&mut list).expect("nobody else has it yet");
-        for (index, slot) in (0..len).zip(unshared.slots.as_mut()) {
+        for (index, slot) in (0..len).zip(unshared.slots.first()) {
             let next = if index + 1 < len { index + 1 } else { END };
             *slot = Slot::new(index, next, back);
         }
-        Self { list, batch: if len == 0 { END } else { 0 } }
+        match len.checked_sub(1) {
+            Some(back) => Self { list, batch: 0, back },
+            None => Self { list, batch: END, back: END },
+        }
+    }
+
+    /// The slot for a child that is to be added.
+    fn retired(&self, index: usize) -> Slot {
+        let index = u32::try_from(index).expect("the numbers of slots fit");
+        Slot::new(index, END, Arc::as_ptr(&self.list).cast_mut().cast())
     }
 
     /// A number that no other set has at the same time.
@@ -253,26 +334,81 @@ impl<S: Slots> ReadySet<S> {
         self.list.parent.lock().as_ref().is_some_and(|it| it.will_wake(parent))
     }
 
-    /// Takes what was woken since the last time, as the batch to
-    /// [`pop`](Self::pop) from. Returns whether that is anything.
+    /// Lets go of the waker that [`register`](Self::register) left: nobody waits.
+    pub fn unregister(&mut self) {
+        let stale = self.list.parent.lock().take();
+        shim::assert_unlocked("a waker's drop");
+        drop(stale);
+    }
+
+    /// Takes what was woken since the last time to the end of the batch that
+    /// [`pop`](Self::pop) takes from. Returns whether that is anything.
     ///
-    /// Call it once in a poll, when the batch before is used up.
+    /// Call it once in a poll, or children that wake themselves keep the poll going.
     pub fn refill(&mut self) -> bool {
-        debug_assert_eq!(self.batch, END, "the batch before has to be popped first");
-        self.batch = self.list.take();
-        self.batch != END
+        let (front, back) = self.list.take();
+        if front != END {
+            self.append(front, back);
+        }
+        front != END
+    }
+
+    /// Puts a chain of slots, which are ours, at the end of the batch.
+    fn append(&mut self, front: u32, back: u32) {
+        match self.batch {
+            END => self.batch = front,
+            _ => self.list.slot(self.back).set_next(front),
+        }
+        self.back = back;
+    }
+
+    /// The next child of the batch.
+    #[must_use]
+    pub fn peek(&self) -> Option<usize> {
+        (self.batch != END).then_some(self.batch as usize)
     }
 
     /// Takes the next child off the batch: from here on it can be woken again.
     pub fn pop(&mut self) -> Option<usize> {
+        let index = self.pop_retired()?;
+        self.arm(index);
+        Some(index)
+    }
+
+    /// Takes the next child off the batch as one that is done: its wakers do nothing
+    /// from now on. Nothing is seen of what they wrote.
+    pub fn pop_retired(&mut self) -> Option<usize> {
         if self.batch == END {
             return None;
         }
         let slot = self.list.slot(self.batch);
         self.batch = slot.next();
-        // G1: sees what those wrote who woke the child. G3: gives `next` away.
-        slot.queued.swap(false, AcqRel);
         Some(slot.index as usize)
+    }
+
+    /// A retired slot has a child, which is to be polled when it is woken.
+    fn arm(&mut self, index: usize) {
+        // G1: sees what those wrote who woke the child. G3: gives `next` away.
+        self.list.slots.slot(index).queued.swap(false, AcqRel);
+    }
+
+    /// A retired slot has a new child: it comes to the end of the batch.
+    fn revive(&mut self, index: usize) {
+        debug_assert!(!self.has_batch() || self.back as usize != index, "{index} is queued");
+        let slot = self.list.slots.slot(index);
+        slot.set_next(END);
+        self.append(slot.index, slot.index);
+    }
+
+    /// Child `index`, popped and not retired since, is to be polled without a wake:
+    /// its slot has a new future, say. It comes to the end of the batch, unless a
+    /// wake was faster; then it is on the list.
+    pub fn requeue(&mut self, index: usize) {
+        // Relaxed: nothing crosses. `next` was ours when we cleared `queued`, and is
+        // again: nobody has set it since.
+        if !self.list.slots.slot(index).queued.swap(true, Relaxed) {
+            self.revive(index);
+        }
     }
 
     /// Whether something was woken since the last [`refill`](Self::refill).
@@ -293,20 +429,23 @@ impl<S: Slots> ReadySet<S> {
 
     /// Calls `poll` with the waker of child `index`.
     pub fn poll_child<R>(&self, index: usize, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        let slot = &self.list.slots.as_ref()[index];
+        let slot = self.list.slots.slot(index);
         let raw = RawWaker::new(ptr::from_ref(slot).cast(), VTable::<S>::TABLE);
         // SAFETY: obligation 1 of the table: the slot lives in the list that we
-        // hold. Obligation 2: this waker owns no reference, so it is never dropped
+        // hold, by those of `Slots`. Obligation 2: this waker owns no reference, so it is never dropped
         // and never given away, only lent to `poll`.
         let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
         poll(&mut Context::from_waker(&waker))
     }
 
-    /// Child `index`, just popped, is done: its wakers do nothing from now on.
-    pub fn retire(&self, index: usize) {
-        // Relaxed: nothing crosses. If a wake was faster the slot is on the list
-        // and will be popped; the parent knows that this child is done.
-        self.list.slots.as_ref()[index].queued.swap(true, Relaxed);
+    /// Child `index` is done: its wakers do nothing from now on.
+    ///
+    /// Returns whether the slot is retired. If not, it is queued: in the batch, or on
+    /// the list because a wake was faster, and will be popped once more. The parent
+    /// knows that this child is done.
+    pub fn retire(&self, index: usize) -> bool {
+        // Relaxed: nothing crosses.
+        !self.list.slots.slot(index).queued.swap(true, Relaxed)
     }
 }
 
@@ -321,8 +460,8 @@ impl<S: Slots> Drop for ReadySet<S> {
 impl<S: Slots> fmt::Debug for ReadySet<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadySet")
-            .field("len", &self.list.slots.as_ref().len())
             .field("has_batch", &self.has_batch())
+            .field("has_woken", &self.has_woken())
             .finish_non_exhaustive()
     }
 }
@@ -367,119 +506,5 @@ impl<S: Slots> VTable<S> {
         let list = unsafe { (*data.cast::<Slot>()).list::<S>() };
         // SAFETY: obligation 2: the reference is ours.
         unsafe { Arc::decrement_strong_count(list) };
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use std::{
-        panic::{AssertUnwindSafe, catch_unwind},
-        sync::atomic::{AtomicUsize, Ordering::SeqCst},
-        task::Wake,
-    };
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, SeqCst);
-        }
-    }
-
-    fn slots<const N: usize>() -> [Slot; N] {
-        std::array::from_fn(|_| Slot::default())
-    }
-
-    fn drain<S: Slots>(set: &mut ReadySet<S>) -> Vec<usize> {
-        std::iter::from_fn(|| set.pop()).collect()
-    }
-
-    fn waker<S: Slots>(set: &ReadySet<S>, index: usize) -> Waker {
-        set.poll_child(index, |cx| cx.waker().clone())
-    }
-
-    #[test]
-    fn children_start_in_order_and_come_back_in_the_order_of_their_wakes() {
-        let mut set = ReadySet::new(slots::<4>(), Waker::noop());
-        assert_eq!(drain(&mut set), [0, 1, 2, 3]);
-        for index in [2, 0, 2, 3] {
-            waker(&set, index).wake();
-        }
-        assert!(set.refill());
-        assert_eq!(drain(&mut set), [2, 0, 3]);
-        assert!(!set.refill());
-    }
-
-    #[test]
-    fn many_wakes_wake_the_parent_once() {
-        let count = Arc::new(Count::default());
-        let parent = Waker::from(count.clone());
-        let mut set = ReadySet::new(slots::<3>(), Waker::noop());
-        drain(&mut set);
-        for round in 1..=3 {
-            set.register(&parent);
-            assert!(set.refill() == (round > 1));
-            drain(&mut set);
-            (0..3).for_each(|index| waker(&set, index).wake());
-            assert_eq!(count.0.load(SeqCst), round);
-        }
-    }
-
-    #[test]
-    fn the_last_parent_wins_and_none_is_kept() {
-        let (old, new) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let mut set = ReadySet::new(slots::<1>(), Waker::noop());
-        drain(&mut set);
-        set.register(&Waker::from(old.clone()));
-        set.register(&Waker::from(new.clone()));
-        let child = waker(&set, 0);
-        child.wake_by_ref();
-        assert_eq!((old.0.load(SeqCst), new.0.load(SeqCst)), (0, 1));
-
-        set.register(&Waker::from(new.clone()));
-        drop(set);
-        assert_eq!(Arc::strong_count(&new), 1, "a child's waker keeps no parent alive");
-        child.wake();
-    }
-
-    #[test]
-    fn a_retired_child_wakes_nobody() {
-        let count = Arc::new(Count::default());
-        let mut set = ReadySet::new(slots::<2>(), Waker::noop());
-        set.register(&Waker::from(count.clone()));
-        let child = waker(&set, 0);
-        assert_eq!(set.pop(), Some(0));
-        set.retire(0);
-        child.wake();
-        assert_eq!(count.0.load(SeqCst), 0);
-        assert_eq!(drain(&mut set), [1]);
-        assert!(!set.refill());
-    }
-
-    #[test]
-    fn a_parent_that_panics_leaves_the_set_whole() {
-        struct Panics;
-        impl Wake for Panics {
-            fn wake(self: Arc<Self>) {
-                panic!("a hostile waker");
-            }
-        }
-        let mut set = ReadySet::new(slots::<1>(), Waker::noop());
-        drain(&mut set);
-        set.register(&Waker::from(Arc::new(Panics)));
-        let child = waker(&set, 0);
-        assert!(catch_unwind(AssertUnwindSafe(|| child.wake())).is_err());
-        assert!(set.refill());
-        assert_eq!(drain(&mut set), [0]);
-        assert_eq!(Arc::strong_count(&set.list), 1, "the wake gave its reference back");
-    }
-
-    #[test]
-    fn an_empty_set_is_empty() {
-        let mut set = ReadySet::new(Box::<[Slot]>::default(), Waker::noop());
-        assert!(!set.refill());
-        assert_eq!(set.pop(), None);
     }
 }

@@ -61,13 +61,7 @@ use report::{Bytes, Progress, say, stage};
 use server::Server;
 use site::Site;
 use std::{
-    env,
-    ffi::OsString,
-    fmt::Write as _,
-    io,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
+    env, ffi::OsString, fmt::Write as _, io, path::PathBuf, process::ExitCode, sync::Arc,
     time::Duration,
 };
 use store::Store;
@@ -210,8 +204,7 @@ impl<'a> Tour<'a> {
         };
         let (listener, address, server) = stage("serve", start).await?;
         let serving = server.clone();
-        let served =
-            group.spawn_named("server", async move { Ok(serving.serve(listener).await?) });
+        let served = group.spawn_named("server", async move { Ok(serving.serve(listener).await?) });
         let client = Arc::new(Client::new(address));
         let progress = Arc::new(Progress::default());
         Ok(Self { args, database, store, stop, progress, client, server, close, served })

@@ -42,8 +42,8 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-pub mod fs;
 pub mod as_completed;
+pub mod fs;
 pub mod gather;
 mod many;
 pub mod map_concurrent;
@@ -54,15 +54,13 @@ pub mod runtime;
 pub mod testing;
 pub mod time;
 
-pub use ::sync::coop::{consume_budget, unconstrained};
-pub use executor::{
-    JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, task_local, yield_now,
-};
 pub mod wait;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
 pub use as_completed::{AsCompleted, as_completed};
-pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
+pub use executor::{
+    JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, task_local, yield_now,
+};
 pub use gather::{Gather, TryGather, gather, try_gather};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};

@@ -134,7 +134,8 @@ impl Walk {
         let mut statement =
             database.prepare("SELECT word, count FROM words WHERE round = ?1").unwrap();
         let words = statement.query_map([round], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
-        walk.words = words.unwrap().map(|it| it.map(|(word, n)| (word, n as u64)).unwrap()).collect();
+        walk.words =
+            words.unwrap().map(|it| it.map(|(word, n)| (word, n as u64)).unwrap()).collect();
         walk
     }
 }
@@ -152,8 +153,11 @@ fn a_quick_tour_finds_what_a_plain_walk_finds() {
     let expected = Walk::of(Path::new(source));
     assert!(expected.files > 100 && expected.listings > 10, "{expected:?}");
     assert_eq!(Walk::stored(&Connection::open(&database).unwrap(), 1), expected);
-    let (word, count) =
-        expected.words.iter().max_by_key(|(word, count)| (**count, std::cmp::Reverse(*word))).unwrap();
+    let (word, count) = expected
+        .words
+        .iter()
+        .max_by_key(|(word, count)| (**count, std::cmp::Reverse(*word)))
+        .unwrap();
     let sorted = text.lines().find(|line| line.starts_with("sort 1")).unwrap();
     assert!(sorted.contains(&format!("ms   {word} {count}, ")), "{sorted}");
     assert!(text.contains(&format!("{} sizes equal, 0 changed, 0 not answered", expected.files)));
@@ -168,10 +172,14 @@ fn names_that_need_encoding_are_served_and_found() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, format!("one two {name}")).unwrap();
     }
-    fs::write(site.join("links.md"), "[up](../up.md) [gone](gone.md) [root](/) [out](//elsewhere/x)")
-        .unwrap();
+    fs::write(
+        site.join("links.md"),
+        "[up](../up.md) [gone](gone.md) [root](/) [out](//elsewhere/x)",
+    )
+    .unwrap();
     fs::write(site.join("empty.txt"), "").unwrap();
-    let (database, site) = (folder.file("tour.sqlite"), site.into_os_string().into_string().unwrap());
+    let (database, site) =
+        (folder.file("tour.sqlite"), site.into_os_string().into_string().unwrap());
     let output = command(&["--quick", "--clients", "2", "--database", &database, &site]).output();
     let output = output.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -215,8 +223,7 @@ struct Endless {
 
 impl Endless {
     fn start(database: &str) -> Self {
-        let mut child =
-            command(&["--rounds", "1000000", "--database", database]).spawn().unwrap();
+        let mut child = command(&["--rounds", "1000000", "--database", database]).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut tour = Self { child, lines, text: String::new() };
         while !tour.text.contains("serve ") {

@@ -91,9 +91,7 @@ fn number(
     let value = value.ok_or_else(|| missing(option, &wanted))?;
     let parsed = value.to_str().and_then(|it| it.parse::<u32>().ok());
     let complaint = || format!("{option} wants {wanted}, not {}", value.display());
-    parsed
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| BadArguments(complaint()))
+    parsed.filter(|number| (least..=most).contains(number)).ok_or_else(|| BadArguments(complaint()))
 }
 
 fn missing(option: &str, wanted: &str) -> BadArguments {

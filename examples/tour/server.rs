@@ -166,7 +166,8 @@ impl Server {
             }
             Ok(Page::Moved { to }) => {
                 let location = Some(&*to);
-                let head = Head { status: 301, content_type: html, length: 0, location, keep_alive };
+                let head =
+                    Head { status: 301, content_type: html, length: 0, location, keep_alive };
                 wire.respond(&head, b"").await?;
             }
             Ok(Page::Nothing) => self.refuse(wire, 404, Stay::from(keep_alive)).await?,

@@ -16,10 +16,18 @@ pub(crate) struct Site {
 /// What stands at a path.
 #[derive(Debug)]
 pub(crate) enum Page {
-    File { path: PathBuf, length: u64, content_type: &'static str },
-    Listing { html: String },
+    File {
+        path: PathBuf,
+        length: u64,
+        content_type: &'static str,
+    },
+    Listing {
+        html: String,
+    },
     /// A folder asked for without the slash at the end.
-    Moved { to: String },
+    Moved {
+        to: String,
+    },
     Nothing,
 }
 

@@ -151,7 +151,9 @@ impl Store {
 impl StoreThread {
     /// Waits for the thread to do what was asked of it. Blocks.
     pub(crate) fn join(self) -> io::Result<()> {
-        self.0.join().map_err(|_| io::Error::other("the database's thread panicked"))?
+        self.0
+            .join()
+            .map_err(|_| io::Error::other("the database's thread panicked"))?
             .map_err(io::Error::other)
     }
 }
@@ -196,9 +198,7 @@ fn run(transaction: &Transaction<'_>, job: Job) -> Result<()> {
 fn insert(transaction: &Transaction<'_>, page: &PageRow) -> Result<()> {
     let sql = "INSERT INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let words: u64 = page.words.values().sum();
-    let row = params![
-        page.round, page.path, page.status, page.kind, page.bytes, words, page.links
-    ];
+    let row = params![page.round, page.path, page.status, page.kind, page.bytes, words, page.links];
     transaction.prepare_cached(sql)?.execute(row)?;
     let sql = "INSERT INTO words VALUES (?1, ?2, ?3) \
                ON CONFLICT DO UPDATE SET count = count + excluded.count";

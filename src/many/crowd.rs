@@ -280,7 +280,7 @@ impl Admission {
     /// The child at `place` is done.
     fn leave(&mut self, ready: &ReadySet<Box<[Slot]>>, place: usize) {
         match self {
-            Self::Closed => ready.retire(place),
+            Self::Closed => drop(ready.retire(place)),
             // A late wake-up of who stood there may poll who will: no harm.
             Self::Open { free, .. } => free.push(place),
         }
@@ -289,7 +289,7 @@ impl Admission {
     /// A wake-up for a place where nobody stands.
     fn ignore(&self, ready: &ReadySet<Box<[Slot]>>, place: usize) {
         match self {
-            Self::Closed => ready.retire(place),
+            Self::Closed => drop(ready.retire(place)),
             Self::Open { .. } => (),
         }
     }

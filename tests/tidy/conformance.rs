@@ -26,7 +26,8 @@ fn breaches(workspace: &Workspace) -> Vec<String> {
             breaches.push(format!("{TABLE}:{number}: {} columns of {COLUMNS}", cells.len()));
             continue;
         };
-        let named: Vec<_> = cell.split('`').skip(1).step_by(2).filter(|it| it.contains("::")).collect();
+        let named: Vec<_> =
+            cell.split('`').skip(1).step_by(2).filter(|it| it.contains("::")).collect();
         if named.is_empty() && !cell.contains("differs") && !cell.contains("does not apply") {
             breaches.push(format!("{TABLE}:{number}: no test, and no reason"));
         }

@@ -38,19 +38,27 @@ impl Contender {
 fn main() {
     println!("ns per child, median of {ROUNDS}; ratio: the contender's time over the first's\n");
     let cpu = Clock::Cpu;
-    compare("children of one task, each woken once, all before the next poll", cpu, inside::burst());
+    compare(
+        "children of one task, each woken once, all before the next poll",
+        cpu,
+        inside::burst(),
+    );
     compare("children of one task, woken one at a time", cpu, inside::one_by_one());
     compare("select between two, in a loop (per turn)", cpu, inside::select());
     for workers in [1, 2] {
         let clock = Clock::for_workers(workers);
-        let question = format!("spawned tasks and their outputs, {workers} workers, {}", clock.name());
+        let question =
+            format!("spawned tasks and their outputs, {workers} workers, {}", clock.name());
         compare(&question, clock, spawned::contenders(workers));
     }
 }
 
 fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
     println!("**{question}**\n");
-    println!("| children | {} |", contenders.iter().map(|it| it.name).collect::<Vec<_>>().join(" | "));
+    println!(
+        "| children | {} |",
+        contenders.iter().map(|it| it.name).collect::<Vec<_>>().join(" | ")
+    );
     println!("|---{}|", "|---".repeat(contenders.len()));
     for children in CHILDREN {
         let runs: Vec<u32> = contenders.iter().map(|it| runs(clock, it, children)).collect();
@@ -64,14 +72,19 @@ fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
                 times[index].push(took.as_secs_f64() * 1e9 / f64::from(runs) / children as f64);
             }
         }
-        let cells: Vec<_> = times.iter().enumerate().map(|(index, mine)| {
-            let nanos = Spread::of(mine.iter().copied()).median;
-            if index == 0 {
-                return format!("{nanos:.1}");
-            }
-            let ratio = Spread::of(mine.iter().zip(&times[0]).map(|(mine, first)| mine / first));
-            format!("{nanos:.1} ({:.2})", ratio.median)
-        }).collect();
+        let cells: Vec<_> = times
+            .iter()
+            .enumerate()
+            .map(|(index, mine)| {
+                let nanos = Spread::of(mine.iter().copied()).median;
+                if index == 0 {
+                    return format!("{nanos:.1}");
+                }
+                let ratio =
+                    Spread::of(mine.iter().zip(&times[0]).map(|(mine, first)| mine / first));
+                format!("{nanos:.1} ({:.2})", ratio.median)
+            })
+            .collect();
         println!("| {children} | {} |", cells.join(" | "));
     }
     println!();

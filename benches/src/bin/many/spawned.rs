@@ -1,7 +1,11 @@
 //! Children that are tasks: each gives its number, and the sum is checked.
 
 use crate::Contender;
-use bowerbird::{gather, map_concurrent, task::{JoinSet, TaskGroup}, task_group};
+use bowerbird::{
+    gather, map_concurrent,
+    task::{JoinSet, TaskGroup},
+    task_group,
+};
 use bowerbird_bench::{
     Runtime,
     runtimes::{Bowerbird, Tokio},
@@ -11,7 +15,8 @@ use std::{convert::Infallible, future::Future, sync::Arc};
 
 /// Spawns so many children and sums their outputs.
 async fn spawn_gather(children: usize) -> usize {
-    let handles: Vec<_> = (0..children).map(|child| bowerbird::spawn(async move { child })).collect();
+    let handles: Vec<_> =
+        (0..children).map(|child| bowerbird::spawn(async move { child })).collect();
     gather(handles).await.into_iter().map(|it| it.expect("nobody panics")).sum()
 }
 

@@ -115,9 +115,9 @@ async fn tour(args: Args) -> Result<Ending, Error> {
     let (store, thread) = Store::open(&database.file)?;
     let stop = CancellationToken::new();
 
-    let result = task_group(async |group: &TaskGroup<Error>| {
+    let result = task_group(async |group: TaskGroup<Error>| {
         let watch = group.spawn_named("ctrl-c", watch(interrupts, stop.clone()));
-        let tour = Tour::start(&args, &database, store, stop.clone(), group).await?;
+        let tour = Tour::start(&args, &database, store, stop.clone(), &group).await?;
         let ending = tour.rounds().await?;
         watch.abort();
         Ok(ending)

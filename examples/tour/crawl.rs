@@ -63,7 +63,7 @@ impl Crawl {
             room: Semaphore::new(plan.clients),
             seen: Mutex::new(HashSet::from(["/".to_owned()])),
         });
-        task_group(async |group: &TaskGroup<io::Error>| {
+        task_group(async |group: TaskGroup<io::Error>| {
             drop(group.spawn(crawl.visit(group.clone(), "/".to_owned())));
             Ok(())
         })

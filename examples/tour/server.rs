@@ -79,7 +79,7 @@ impl Server {
     /// Accepts until told to stop, then waits for the requests that were accepted.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> io::Result<Served> {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let accepted = task_group(async |group: &TaskGroup<io::Error>| {
+        let accepted = task_group(async |group: TaskGroup<io::Error>| {
             loop {
                 let permit = room.clone().acquire_owned().await.expect("it is never closed");
                 let stream = select! {

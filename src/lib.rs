@@ -22,6 +22,7 @@
 //! | run a program             | [`run`], [`#[main]`](main), [`runtime`]                |
 //! | start something beside    | [`spawn`], [`spawn_local`], [`spawn_blocking`], [`task`] |
 //! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | start tasks that end together | [`task_group`], [`task::TaskGroup`], [`shield`] |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
@@ -39,6 +40,7 @@
 #[path = "private.rs"]
 pub mod __private;
 pub mod gather;
+mod group;
 mod report;
 mod resolve;
 pub mod runtime;
@@ -47,6 +49,7 @@ pub mod testing;
 pub use ::sync::coop::{consume_budget, unconstrained};
 pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
 pub use gather::{Gather, TryGather, gather, try_gather};
+pub use group::{shield, task_group};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
 pub use reactor::net;
@@ -55,6 +58,10 @@ use std::future::Future;
 
 /// Tasks: handles, errors, names.
 pub mod task {
+    pub use crate::group::{
+        Failure, FailureKind, GroupError, Grouping, NotStarted, Panic, Report, Shield, Start,
+        Started, TaskGroup, UntilCancelled,
+    };
     pub use executor::{
         AbortHandle, Id, JoinError, JoinHandle, TaskBuilder as Builder, TaskInfo, YieldNow,
         current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,

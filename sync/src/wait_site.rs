@@ -68,11 +68,13 @@ pub enum Kind {
     Budget,
     /// One of several children of a combinator.
     OneOf,
+    /// The end of all tasks of a group.
+    Group,
 }
 
 impl Kind {
     /// Every kind, at the index of its number.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Unknown,
         Self::Mutex,
         Self::Event,
@@ -90,6 +92,7 @@ impl Kind {
         Self::Yield,
         Self::Budget,
         Self::OneOf,
+        Self::Group,
     ];
 
     fn from_number(number: u8) -> Self {

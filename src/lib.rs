@@ -25,6 +25,8 @@
 //! | wait for the first        | [`race`](fn@race), [`race_ok`], [`race_staggered`]     |
 //! | wait for some of many     | [`wait`](fn@wait), [`as_completed`](fn@as_completed)   |
 //! | work on many items        | [`map_concurrent`](fn@map_concurrent)                  |
+//! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | start tasks that end together | [`task_group`], [`task::TaskGroup`], [`shield`] |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
@@ -48,6 +50,7 @@ pub mod gather;
 mod many;
 pub mod map_concurrent;
 pub mod race;
+mod group;
 mod report;
 mod resolve;
 pub mod runtime;
@@ -62,6 +65,7 @@ pub use executor::{
     JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, task_local, yield_now,
 };
 pub use gather::{Gather, TryGather, gather, try_gather};
+pub use group::{shield, task_group};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
 pub use map_concurrent::{MapConcurrent, map_concurrent, map_concurrent_stream};
@@ -76,6 +80,10 @@ use std::future::Future;
 /// Tasks: handles, errors, names, values of their own.
 pub mod task {
     pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
+    pub use crate::group::{
+        Failure, FailureKind, GroupError, Grouping, NotStarted, Panic, Report, Shield, Start,
+        Started, TaskGroup, UntilCancelled,
+    };
     pub use executor::{
         AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
         LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,

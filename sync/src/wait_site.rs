@@ -80,6 +80,8 @@ pub enum Kind {
     Signal,
     /// The end of a child process.
     Process,
+    /// The end of all tasks of a group.
+    Group,
 }
 
 impl Kind {
@@ -108,6 +110,7 @@ impl Kind {
         Self::Lookup,
         Self::Signal,
         Self::Process,
+        Self::Group,
     ];
 
     fn from_number(number: u8) -> Self {

@@ -1,0 +1,79 @@
+//! A child that is a closure on the blocking pool.
+//!
+//! It is two tasks: the closure, which nobody can abort once it runs, and a child that
+//! waits for it, whose handle the user has. The closure has a place in the group as
+//! well, and puts its failure there by itself, since the child may be aborted long
+//! before it returns. One that has not started is dropped with the child.
+
+use super::{
+    ambient,
+    child::end_this_task,
+    contain::caught,
+    error::{FailureKind, Panic},
+    ledger::Ledger,
+    roster::{Member, Roster},
+};
+use executor::{JoinHandle, TaskBuilder, TaskInfo};
+use std::{future::pending, panic::resume_unwind, sync::Arc};
+
+/// What the child does: starts the closure and waits for it.
+pub(super) async fn run<T, E, C>(
+    closure: C,
+    roster: Arc<Roster>,
+    ledger: Arc<Ledger<E>>,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: FnOnce() -> Result<T, E> + Send + 'static,
+{
+    // A group has room as long as one of its children runs, and this is one.
+    if let Some(member) = roster.keep() {
+        let work = Work { closure, member, ledger, child: executor::current_task() };
+        let mut handle = Aborting(TaskBuilder::new().spawn_blocking(|| work.run()));
+        match (&mut handle.0).await {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) => (),
+            Err(error) => error.try_into_panic().map_or_else(drop, |it| resume_unwind(it)),
+        }
+    }
+    end_this_task();
+    pending().await
+}
+
+/// A closure and its place in the group.
+struct Work<C, E> {
+    // The closure first: a place is given up when nothing is left.
+    closure: C,
+    member: Member,
+    ledger: Arc<Ledger<E>>,
+    child: Option<TaskInfo>,
+}
+
+impl<T, E, C: FnOnce() -> Result<T, E>> Work<C, E> {
+    /// `None`: it failed, and the group knows.
+    fn run(self) -> Option<T> {
+        let Self { closure, mut member, ledger, child } = self;
+        let result = {
+            let _group = ambient::enter(member.slot());
+            caught(closure)
+        };
+        let kind = match result {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => FailureKind::Failed(error),
+            Err(payload) => FailureKind::Panicked(Panic::new(payload)),
+        };
+        let recorded = ledger.record_child(member.roster(), child, kind);
+        recorded.unwrap_or_else(FailureKind::go_on_alone);
+        None
+    }
+}
+
+/// Aborts a closure when the child that waits for it is dropped.
+struct Aborting<T>(JoinHandle<T>);
+
+impl<T> Drop for Aborting<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,306 @@
+//! Who belongs to a group, and when is it over?
+//!
+//! ```text
+//!             first failure                    all have ended
+//!   ┌──────────────────────────▶ Failed ─────────────────────────┐
+//!   │              ▲                                             ▼
+//!  Open ──cancel──▶ Cancelled ───────────────────────────────▶ Over
+//!   │                             the body, too, has ended,      ▲
+//!   └────────────────────────────  or the group was dropped ─────┘
+//! ```
+//!
+//! Only an open group takes children. Each has a place in a slab from its spawn
+//! until its future is dropped, so that joining, leaving and aborting cost the same
+//! whatever their number. At its first poll it leaves its abort handle there; one
+//! that finds the group closed by then is never polled.
+//!
+//! Two kinds of members are *kept*: nobody aborts them, and the group waits for them
+//! all the same. One is a shielded task; the other stands for the children of a group
+//! that was dropped inside this one (its *heir*), since a drop cannot wait.
+//!
+//! # Who may touch what
+//!
+//! Everything lies under one lock, except the flag and the waker, which have their
+//! own protocols. What is user code, or may lead to it (aborts, wakers), runs after
+//! the lock was released.
+
+use super::contain::caught;
+use executor::AbortHandle;
+use slab::Slab;
+use std::{
+    fmt, mem,
+    panic::resume_unwind,
+    sync::Arc,
+    task::{Poll, Waker},
+};
+use sync::{Event, Semaphore, atomic_waker::AtomicWaker, shim::Lock};
+
+/// The members of one group.
+pub(super) struct Roster {
+    book: Lock<Book>,
+    /// Set when the group takes no more children.
+    pub(super) closed: Event,
+    /// The task in which the group's future is polled.
+    parent: AtomicWaker,
+}
+
+struct Book {
+    phase: Phase,
+    body: Body,
+    members: Slab<Place>,
+    limit: Option<Arc<Semaphore>>,
+    /// Where the group that waits for what this one left behind counts us.
+    heir: Option<Member>,
+}
+
+/// How far the group has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// It takes children.
+    Open,
+    /// Told to end; the body goes on.
+    Cancelled,
+    /// Somebody failed; the body is dropped.
+    Failed,
+    /// Its future gave its result, or was dropped.
+    Over,
+}
+
+/// Whether anybody waits for the last member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    Runs,
+    HasEnded,
+}
+
+/// What is known of one member.
+enum Place {
+    /// Was not polled yet.
+    Fresh,
+    Running(AbortHandle),
+    /// Told to end.
+    Aborted,
+    /// Never told.
+    Kept,
+}
+
+/// The right of a child to come in: its place, and whose turn it has to await.
+pub(super) struct Admission {
+    pub(super) member: Member,
+    pub(super) limit: Option<Arc<Semaphore>>,
+}
+
+/// What a child learns at its first poll.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckIn {
+    /// Go on.
+    Welcome,
+    /// The group has closed since the spawn: end.
+    TooLate,
+}
+
+impl Roster {
+    pub(super) fn new() -> Arc<Self> {
+        let book = Book {
+            phase: Phase::Open,
+            body: Body::Runs,
+            members: Slab::new(),
+            limit: None,
+            heir: None,
+        };
+        Arc::new(Self { book: Lock::new(book), closed: Event::new(), parent: AtomicWaker::new() })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.book.lock().phase
+    }
+
+    /// How many have not ended.
+    pub(super) fn len(&self) -> usize {
+        self.book.lock().members.len()
+    }
+
+    /// A number that no other living group has.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Children that join from now on take turns.
+    pub(super) fn limit(&self, semaphore: Semaphore) {
+        let limit = Some(Arc::new(semaphore));
+        let before = mem::replace(&mut self.book.lock().limit, limit);
+        drop(before);
+    }
+
+    /// A new child. `None`: the group takes no more.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Admission> {
+        let mut book = self.book.lock();
+        if book.phase != Phase::Open {
+            return None;
+        }
+        let key = book.members.insert(Place::Fresh);
+        let limit = book.limit.clone();
+        drop(book);
+        Some(Admission { member: Member::new(self, key), limit })
+    }
+
+    /// A member that nobody aborts. `None`: nobody is left who would wait for it.
+    pub(super) fn keep(self: &Arc<Self>) -> Option<Member> {
+        let mut book = self.book.lock();
+        if book.phase == Phase::Over && book.members.is_empty() {
+            return None;
+        }
+        let key = book.members.insert(Place::Kept);
+        drop(book);
+        Some(Member::new(self, key))
+    }
+
+    fn check_in(&self, key: usize, handle: AbortHandle) -> CheckIn {
+        let mut book = self.book.lock();
+        let (answer, place) = match book.phase {
+            Phase::Open => (CheckIn::Welcome, Place::Running(handle)),
+            Phase::Cancelled | Phase::Failed | Phase::Over => (CheckIn::TooLate, Place::Aborted),
+        };
+        let before = mem::replace(&mut book.members[key], place);
+        drop(book);
+        drop(before);
+        answer
+    }
+
+    fn leave(&self, key: usize) {
+        let mut book = self.book.lock();
+        let place = book.members.remove(key);
+        let is_last = book.members.is_empty();
+        let heir = is_last.then(|| book.heir.take()).flatten();
+        let is_awaited = is_last && book.body == Body::HasEnded && book.phase != Phase::Over;
+        drop(book);
+        drop((place, heir));
+        if is_awaited {
+            self.parent.wake();
+        }
+    }
+
+    /// Ends the children and takes no more, since the group was cancelled or failed.
+    pub(super) fn close(&self, phase: Phase) {
+        let mut book = self.book.lock();
+        // A group goes forward only.
+        if phase <= book.phase {
+            return;
+        }
+        book.phase = phase;
+        let running = book.take_running();
+        drop(book);
+        Self::end(&running);
+        self.closed.set();
+    }
+
+    /// The future of the group is gone: ends the children, for which `heir` waits.
+    pub(super) fn abandon(&self, heir: Option<Member>) {
+        let mut book = self.book.lock();
+        book.phase = Phase::Over;
+        let running = book.take_running();
+        let unneeded = match book.members.is_empty() {
+            true => heir,
+            false => mem::replace(&mut book.heir, heir),
+        };
+        drop(book);
+        Self::end(&running);
+        let (set, left) = (caught(|| self.closed.set()), caught(|| drop(unneeded)));
+        if let Err(payload) = set.and(left) {
+            resume_unwind(payload);
+        }
+    }
+
+    fn end(running: &[AbortHandle]) {
+        running.iter().for_each(AbortHandle::abort);
+    }
+
+    /// The one who polls the group, before it looks.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.parent.register(waker);
+    }
+
+    /// Lets the group's future see that something has changed.
+    pub(super) fn wake_parent(&self) {
+        self.parent.wake();
+    }
+
+    /// The body is over; ready when the members are, too. Then nobody comes any more.
+    pub(super) fn poll_over(&self) -> Poll<()> {
+        let mut book = self.book.lock();
+        book.body = Body::HasEnded;
+        if !book.members.is_empty() {
+            return Poll::Pending;
+        }
+        book.phase = Phase::Over;
+        drop(book);
+        self.closed.set();
+        Poll::Ready(())
+    }
+}
+
+impl Book {
+    /// The abort handles of all that may be aborted, each once.
+    fn take_running(&mut self) -> Vec<AbortHandle> {
+        let places = self.members.iter_mut().map(|(_, place)| place);
+        places.filter_map(Place::take_handle).collect()
+    }
+}
+
+impl Place {
+    fn take_handle(&mut self) -> Option<AbortHandle> {
+        match mem::replace(self, Self::Aborted) {
+            Self::Running(handle) => Some(handle),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let book = self.book.lock();
+        let (phase, members) = (book.phase, book.members.len());
+        drop(book);
+        f.debug_struct("Roster").field("phase", &phase).field("members", &members).finish()
+    }
+}
+
+/// One place in a group, until it is dropped: then the group has one less to wait for.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Lent to the thread while it runs code of the member.
+    roster: Option<Arc<Roster>>,
+    key: usize,
+}
+
+impl Member {
+    fn new(roster: &Arc<Roster>, key: usize) -> Self {
+        Self { roster: Some(roster.clone()), key }
+    }
+
+    pub(super) fn roster(&self) -> &Arc<Roster> {
+        self.roster.as_ref().expect("it is lent only while the member runs")
+    }
+
+    /// The first poll of a child, which `handle` aborts.
+    pub(super) fn check_in(&self, handle: AbortHandle) -> CheckIn {
+        self.roster().check_in(self.key, handle)
+    }
+
+    /// Where the reference lies that is lent while code of the member runs.
+    pub(super) fn slot(&mut self) -> &mut Option<Arc<Roster>> {
+        &mut self.roster
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(roster) = &self.roster {
+            roster.leave(self.key);
+        }
+    }
+}

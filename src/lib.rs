@@ -39,14 +39,17 @@
 #[path = "private.rs"]
 pub mod __private;
 pub mod gather;
+pub mod join_set;
 mod report;
 mod resolve;
 pub mod runtime;
+pub mod scope;
 pub mod testing;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
 pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
 pub use gather::{Gather, TryGather, gather, try_gather};
+pub use join_set::JoinSet;
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
 pub use reactor::net;
@@ -55,6 +58,8 @@ use std::future::Future;
 
 /// Tasks: handles, errors, names.
 pub mod task {
+    pub use crate::join_set::{AbortOnDrop, JoinMap, JoinSet};
+    pub use crate::scope::{LocalScope, Scope, ScopeCancelled, ScopedHandle, local_scope, scope};
     pub use executor::{
         AbortHandle, Id, JoinError, JoinHandle, TaskBuilder as Builder, TaskInfo, YieldNow,
         current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,

@@ -13,6 +13,7 @@ mod kits;
 mod nesting;
 mod net;
 mod panics;
+mod scope;
 mod shutdown;
 mod stage;
 mod who_runs_what;

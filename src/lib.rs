@@ -51,9 +51,11 @@ mod many;
 pub mod map_concurrent;
 pub mod race;
 mod group;
+pub mod join_set;
 mod report;
 mod resolve;
 pub mod runtime;
+pub mod scope;
 pub mod testing;
 pub mod time;
 
@@ -66,6 +68,7 @@ pub use executor::{
 };
 pub use gather::{Gather, TryGather, gather, try_gather};
 pub use group::{shield, task_group};
+pub use join_set::JoinSet;
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
 pub use map_concurrent::{MapConcurrent, map_concurrent, map_concurrent_stream};
@@ -84,6 +87,8 @@ pub mod task {
         Failure, FailureKind, GroupError, Grouping, NotStarted, Panic, Report, Shield, Start,
         Started, TaskGroup, UntilCancelled,
     };
+    pub use crate::join_set::{AbortOnDrop, JoinMap, JoinSet};
+    pub use crate::scope::{LocalScope, Scope, ScopeCancelled, ScopedHandle, local_scope, scope};
     pub use executor::{
         AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
         LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,

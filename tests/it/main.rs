@@ -16,6 +16,7 @@ mod nesting;
 mod net;
 mod panics;
 mod reasons;
+mod scope;
 mod shutdown;
 mod stage;
 mod who_runs_what;

@@ -193,33 +193,50 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// The result of a task that is finished.
-    pub(crate) fn take_finished(mut self) -> Result<T, JoinError> {
+    /// The result of a task that [is finished](Self::is_finished): for combinators.
+    ///
+    /// # Panics
+    ///
+    /// If the result was taken.
+    #[doc(hidden)]
+    pub fn take_finished(mut self) -> Result<T, JoinError> {
         self.take()
     }
 
-    fn wait(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+    /// Leaves `waker` to be woken when the task is over: for combinators, which have
+    /// a budget and a wait site of their own. Returns whether it is over already;
+    /// then nothing is left.
+    #[doc(hidden)]
+    #[must_use = "a task that is over wakes nobody"]
+    pub fn watch(&mut self, waker: &Waker) -> bool {
         let Link::Task(joiner) = &self.link else {
-            return Poll::Ready(self.take());
+            return true;
         };
         if joiner.is_done() {
-            return Poll::Ready(self.take());
+            return true;
         }
-        let waker = cx.waker();
         if self.registered != addresses(waker) {
             let clone = waker.clone();
             let registered = addresses(&clone);
             // Whatever comes of it, what lay there is not to be relied on.
             self.registered = NOBODY;
             match joiner.register(clone) {
-                Join::Done => return Poll::Ready(self.take()),
+                Join::Done => return true,
                 // The completer is just taking our old waker out: look again soon.
                 Join::Locked => waker.wake_by_ref(),
                 Join::Pending | Join::Registered => self.registered = registered,
             }
         }
-        let object = joiner.address();
-        wait_site::waiting(Kind::Join, object, self.location);
+        false
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        if self.watch(cx.waker()) {
+            return Poll::Ready(self.take());
+        }
+        if let Link::Task(joiner) = &self.link {
+            wait_site::waiting(Kind::Join, joiner.address(), self.location);
+        }
         Poll::Pending
     }
 

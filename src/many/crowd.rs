@@ -100,8 +100,8 @@ impl<F: Future> Crowd<F> {
         if self.left == 0 {
             return Walk::Empty;
         }
-        self.is_over = true;
         let turn = self.begin(cx);
+        self.is_over = true;
         let end = loop {
             match self.step(&turn, cx) {
                 Step::Done(place, output) => {
@@ -262,7 +262,10 @@ impl<F: Future + Unpin> Crowd<F> {
     }
 
     /// Those that are not done, with their places, in order.
-    pub(crate) fn into_rest(self) -> impl Iterator<Item = (usize, F)> {
+    pub(crate) fn into_rest(mut self) -> impl Iterator<Item = (usize, F)> {
+        // By itself: the task's waker is dropped with it, which may panic, and what
+        // a function has made to return leaks when it then unwinds.
+        self.ready = None;
         let places = Pin::into_inner(self.places).into_vec().into_iter().enumerate();
         places.filter_map(|(place, child)| Some((place, child?)))
     }

@@ -213,7 +213,11 @@ impl<F: Future> Stream for AsCompletedWithin<F> {
                     *place = None;
                     Poll::Ready(Some(Err(elapsed)))
                 }
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => {
+                    // Over what the timer wrote.
+                    completed.crowd.write_wait_site(completed.location);
+                    Poll::Pending
+                }
             },
         }
     }

@@ -99,6 +99,9 @@ macro_rules! try_join {
              join joins"
         )
     };
+    () => {
+        ::core::result::Result::Ok(())
+    };
     ($($future:expr),+ $(,)?) => {
         $crate::try_gather(($(::core::future::IntoFuture::into_future($future),)+)).await
     };

@@ -100,8 +100,8 @@ impl<F: Future> Crowd<F> {
         if self.left == 0 {
             return Walk::Empty;
         }
-        self.is_over = true;
         let turn = self.begin(cx);
+        self.is_over = true;
         let end = loop {
             match self.step(&turn, cx) {
                 Step::Done(place, output) => {
@@ -262,7 +262,10 @@ impl<F: Future + Unpin> Crowd<F> {
     }
 
     /// Those that are not done, with their places, in order.
-    pub(crate) fn into_rest(self) -> impl Iterator<Item = (usize, F)> {
+    pub(crate) fn into_rest(mut self) -> impl Iterator<Item = (usize, F)> {
+        // By itself: the task's waker is dropped with it, which may panic, and what
+        // a function has made to return leaks when it then unwinds.
+        self.ready = None;
         let places = Pin::into_inner(self.places).into_vec().into_iter().enumerate();
         places.filter_map(|(place, child)| Some((place, child?)))
     }
@@ -298,5 +301,145 @@ impl Admission {
 impl<F> fmt::Debug for Crowd<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} left", self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::many::probe::{bench, polls, probe, probes};
+    use proptest::prelude::*;
+    use std::{collections::BTreeMap, future::poll_fn};
+
+    type Members = Crowd<Pin<Box<dyn Future<Output = usize>>>>;
+
+    /// The next that is done, or none of them now.
+    fn next(crowd: &mut Members, cx: &mut Context<'_>) -> Option<(usize, usize)> {
+        match crowd.poll_next(cx, Location::caller()).into_poll() {
+            Poll::Ready(next) => next,
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn many_may_join_one_by_one_and_cost_a_time_linear_in_their_number() {
+        const COUNT: usize = 10_000;
+        let (steerings, futures) = probes(COUNT);
+        let mut crowd = Members::open();
+        let mut futures = futures.into_iter();
+        let mut joining = bench(poll_fn(|cx| {
+            if let Some(future) = futures.next() {
+                crowd.insert(Box::pin(future));
+            }
+            assert_eq!(next(&mut crowd, cx), None);
+            Poll::<()>::Pending
+        }));
+        for _ in 0..COUNT {
+            assert!(joining.poll().is_pending());
+            assert_eq!(joining.woken(), 0, "who joins does not wake the task");
+        }
+        drop(joining);
+        assert!(polls(&steerings) <= 3 * COUNT, "{} polls", polls(&steerings));
+        assert_eq!(crowd.len(), COUNT);
+        assert!(crowd.into_rest().map(|(place, _)| place).eq(0..COUNT));
+    }
+
+    #[test]
+    fn places_are_taken_again() {
+        let mut crowd = Members::open();
+        for round in 0..100 {
+            for n in 0..3 {
+                let place = crowd.insert(Box::pin(async move { n }));
+                assert!(place < PLACES_MIN, "{place} in round {round}");
+            }
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let mut outputs: Vec<_> =
+                std::iter::from_fn(|| next(&mut crowd, &mut cx)).map(|(_, n)| n).collect();
+            outputs.sort_unstable();
+            assert_eq!(outputs, [0, 1, 2]);
+        }
+    }
+
+    #[test]
+    fn a_late_wake_of_who_left_polls_the_next_one_there_and_nobody_else() {
+        let (old, future) = probe(1);
+        let mut crowd = Members::open();
+        let place = crowd.insert(Box::pin(future));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert_eq!(next(&mut crowd, &mut cx), None);
+        let late = old.waker.borrow().clone().expect("polled");
+        old.finish();
+        assert_eq!(next(&mut crowd, &mut cx), Some((place, 1)));
+        let (new, future) = probe(2);
+        let (other, bystander) = probe(3);
+        assert_eq!(crowd.insert(Box::pin(future)), place);
+        crowd.insert(Box::pin(bystander));
+        assert_eq!(next(&mut crowd, &mut cx), None);
+        late.wake();
+        assert_eq!(next(&mut crowd, &mut cx), None);
+        assert_eq!((new.polls.get(), other.polls.get()), (2, 1));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Deed {
+        Join,
+        Finish(usize),
+        Poll(u32),
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+        let deed = prop_oneof![
+            Just(Deed::Join),
+            (0..20_usize).prop_map(Deed::Finish),
+            (1..5_u32).prop_map(Deed::Poll),
+        ];
+        proptest::collection::vec(deed, 0..80)
+    }
+
+    proptest! {
+        /// Whatever the order of joins, ends, polls and budgets: a task that polls
+        /// when it was woken, or let somebody join, gets the output of each member
+        /// once, with the place it was given.
+        #[test]
+        fn everybody_who_joined_comes_out_once(deeds in deeds()) {
+            let mut crowd = Members::open();
+            let mut members = vec![];
+            let mut inside = BTreeMap::new();
+            let (mut joined, mut came) = (vec![], vec![]);
+            let mut is_due = true;
+            let count = std::sync::Arc::new(crate::many::probe::Count::default());
+            let waker = std::task::Waker::from(count.clone());
+            let ends = (0..100).map(Deed::Finish).chain((0..200).map(|_| Deed::Poll(4)));
+            for deed in deeds.into_iter().chain(ends) {
+                match deed {
+                    Deed::Join => {
+                        let number = members.len();
+                        let (steering, future) = probe(number);
+                        let place = crowd.insert(Box::pin(future));
+                        prop_assert_eq!(inside.insert(place, number), None);
+                        members.push(steering);
+                        joined.push(number);
+                        is_due = true;
+                    }
+                    Deed::Finish(number) => if let Some(steering) = members.get(number) {
+                        steering.ready.set(true);
+                        let waker = steering.waker.borrow().clone();
+                        waker.into_iter().for_each(std::task::Waker::wake);
+                    },
+                    Deed::Poll(budget) => if is_due || count.take() > 0 {
+                        let _budget = sync::coop::enter(budget);
+                        let mut cx = Context::from_waker(&waker);
+                        is_due = false;
+                        while let Some((place, number)) = next(&mut crowd, &mut cx) {
+                            prop_assert_eq!(inside.remove(&place), Some(number));
+                            came.push(number);
+                        }
+                    },
+                }
+            }
+            came.sort_unstable();
+            prop_assert_eq!(came, joined);
+            prop_assert!(members.iter().all(|it| it.drops.get() == 1));
+        }
     }
 }

@@ -141,18 +141,20 @@ where
 {
     /// Starts the next attempt, if there is one.
     fn start(&mut self) {
-        let Some(attempt) = self.attempts.as_mut().and_then(Iterator::next) else {
+        self.timer = None;
+        let Some(attempts) = &mut self.attempts else { return };
+        let Some(attempt) = attempts.next() else {
             self.attempts = None;
-            self.timer = None;
             return;
         };
+        let is_last = attempts.size_hint().1 == Some(0);
         let place = self.crowd.insert(Box::pin(attempt()));
         if self.indices.len() <= place {
             self.indices.resize(place + 1, 0);
         }
         self.indices[place] = self.started;
         self.started += 1;
-        self.timer = Some(sleep(self.delay));
+        self.timer = (!is_last).then(|| sleep(self.delay));
     }
 
     /// Whether the latest attempt has run for the delay.

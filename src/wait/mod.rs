@@ -178,6 +178,31 @@ impl<F: Future + Unpin, U: Until<F::Output>> Wait<F, U> {
     }
 }
 
+impl<F: Future + Unpin> Wait<F, FirstCompleted> {
+    /// Waits for the first that `is_it` says yes to: as [`FirstMatch`], with a
+    /// closure whose argument has its type from the tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{FirstCompleted, wait};
+    /// use std::future::{pending, ready};
+    /// # use std::pin::Pin;
+    ///
+    /// # futures::executor::block_on(async {
+    /// # type Boxed = Pin<Box<dyn Future<Output = Result<u8, &'static str>>>>;
+    /// let tasks: [Boxed; 3] =
+    ///     [Box::pin(ready(Err("no"))), Box::pin(ready(Ok(7))), Box::pin(pending())];
+    /// let waited = wait(tasks, FirstCompleted).matching(|answer| answer.is_ok()).await;
+    /// assert_eq!(waited.done, [(0, Err("no")), (1, Ok(7))]);
+    /// # });
+    /// ```
+    pub fn matching<P: Fn(&F::Output) -> bool>(self, is_it: P) -> Wait<F, FirstMatch<P>> {
+        let Self { crowd, keys, done, until: FirstCompleted, limit, location } = self;
+        Wait { crowd, keys, done, until: FirstMatch(is_it), limit, location }
+    }
+}
+
 impl<F: Future + Unpin, U: Until<F::Output>> Future for Wait<F, U> {
     type Output = Waited<F>;
 

@@ -116,6 +116,9 @@ impl<T, E> Until<Result<Result<T, E>, JoinError>> for FirstFailure {
 
 /// Until the closure says yes to one, or all are done.
 ///
+/// The closure has to say what it takes;
+/// [`wait(tasks, FirstCompleted).matching(..)`](super::Wait::matching) does without.
+///
 /// # Examples
 ///
 /// ```

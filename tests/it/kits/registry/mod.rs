@@ -2,6 +2,7 @@
 
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod channels;
+mod combining;
 mod conditions;
 mod gathering;
 mod locals;
@@ -25,6 +26,7 @@ use sync::coop;
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     [
         channels::ALL,
+        combining::ALL,
         conditions::ALL,
         gathering::ALL,
         locals::ALL,

@@ -22,6 +22,7 @@
 //! | run a program             | [`run`], [`#[main]`](main), [`runtime`]                |
 //! | start something beside    | [`spawn`], [`spawn_local`], [`spawn_blocking`], [`task`] |
 //! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | wait for the first of them | [`select!`]                                          |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
@@ -42,6 +43,7 @@ pub mod gather;
 mod report;
 mod resolve;
 pub mod runtime;
+mod select;
 pub mod testing;
 
 pub use ::sync::coop::{consume_budget, unconstrained};

@@ -17,6 +17,7 @@ use crate::{
     unhandled::Unhandled,
 };
 use std::{future::Future, panic::Location, ptr::NonNull, sync::Arc};
+use sync::wait_site::Watched;
 
 /// How a new task is to be made.
 #[derive(Clone, Debug)]
@@ -150,7 +151,8 @@ impl Scheduler {
             };
             // SAFETY: the home is alive with its tenant.
             let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
-            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location };
+            let watched = if self.watch.is_some() { Watched::Yes } else { Watched::No };
+            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location, watched };
             // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
             Ok(unsafe { cell::create(future, schedule, record, birth, refs) })
         };

@@ -35,7 +35,7 @@ use sync::{
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
-    wait_site,
+    wait_site::{self, Watched},
 };
 
 /// The first generation. Near wrap-around under debug assertions, so that every
@@ -50,6 +50,7 @@ pub(crate) struct Birth {
     /// What [`Home::add_name`](super::Home::add_name) gave.
     pub(crate) name: u32,
     pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) watched: Watched,
 }
 
 /// One task, seen from outside.
@@ -99,6 +100,7 @@ impl Record {
         self.spawned_at.store(ptr::from_ref(birth.spawned_at).cast_mut(), Relaxed);
         self.polls.store(0, Relaxed);
         self.wait.clear();
+        self.wait.set_watched(birth.watched);
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation.is_multiple_of(2), "two tasks in one record");

@@ -27,6 +27,7 @@
 //! | work on many items        | [`map_concurrent`](fn@map_concurrent)                  |
 //! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
 //! | start tasks that end together | [`task_group`], [`task::TaskGroup`], [`shield`] |
+//! | wait for the first of them | [`select!`]                                          |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
@@ -56,6 +57,7 @@ mod report;
 mod resolve;
 pub mod runtime;
 pub mod scope;
+mod select;
 pub mod testing;
 pub mod time;
 

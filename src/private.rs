@@ -1,7 +1,7 @@
-//! What the attribute macros call, and what they hand over.
+//! What the macros call, and what they hand over.
 //!
-//! Reached only through the code that `#[main]` and `#[test]` write, and no part
-//! of the public interface.
+//! Reached only through the code that `#[main]`, `#[test]` and `select!` write, and
+//! no part of the public interface.
 //!
 //! # The time limit of a test
 //!
@@ -9,6 +9,10 @@
 //! test, which panics and names every task that lives and what it waits for. If
 //! the test cannot even do that, because a poll blocks its thread, the watcher
 //! says so and ends the process: nothing else can stop such a thread.
+
+pub use crate::select::future as select;
+#[cfg(feature = "macros")]
+pub use macros::select_branches;
 
 use crate::runtime::{Builder, Handle, Runtime};
 use executor::TaskInfo;
@@ -35,6 +39,10 @@ pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
     };
     let builder = match config.worker_threads {
         Some(workers) => builder.worker_threads(workers),
+        None => builder,
+    };
+    let builder = match config.debug {
+        Some(is_on) => builder.debug(is_on),
         None => builder,
     };
     builder.run(main).unwrap_or_else(|error| panic!("{error}"))
@@ -121,6 +129,8 @@ pub struct MainConfig {
     pub worker_threads: Option<usize>,
     /// On which threads tasks run.
     pub flavor: Flavor,
+    /// Debug mode. `None`: as the environment says.
+    pub debug: Option<bool>,
 }
 
 /// On which threads tasks run.

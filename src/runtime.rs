@@ -274,6 +274,28 @@ impl Builder {
         self.with(|it| it.seed(seed))
     }
 
+    /// Debug mode: finds mistakes at the price of slower waits. By default the
+    /// environment variable `BOWERBIRD_DEBUG` decides: `1` turns it on.
+    ///
+    /// A task that waits for a lock or a semaphore while an earlier wait of its own,
+    /// in a future that it keeps and does not poll, has been granted is reported
+    /// through [`on_unhandled`](Self::on_unhandled) as
+    /// [`Unhandled::Futurelock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::runtime::Builder;
+    ///
+    /// let runtime = Builder::new_current_thread().debug(true).build()?;
+    /// assert!(runtime.handle().is_debug());
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    #[doc(alias = "set_debug")]
+    pub fn debug(self, is_on: bool) -> Self {
+        self.with(|it| it.debug(is_on))
+    }
+
     /// Is called on each thread of the runtime when it starts.
     pub fn on_thread_start(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.with(|it| it.on_thread_start(hook))

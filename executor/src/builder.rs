@@ -86,6 +86,18 @@ impl Builder {
         self
     }
 
+    /// Debug mode: finds mistakes at the price of slower waits. By default the
+    /// environment variable `BOWERBIRD_DEBUG` decides: `1` turns it on.
+    ///
+    /// A task that waits for a lock or a semaphore while an earlier wait of its own,
+    /// in a future that it keeps and does not poll, has been granted is reported
+    /// through [`on_unhandled`](Self::on_unhandled) as
+    /// [`Unhandled::Futurelock`].
+    pub fn debug(mut self, is_on: bool) -> Self {
+        self.config.debug = Some(is_on);
+        self
+    }
+
     /// Is called on each thread of the runtime when it starts.
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.config.hooks.thread_start = Some(Arc::new(hook));

@@ -5,7 +5,7 @@ use crate::{
     unhandled::Unhandled,
 };
 use std::{
-    fmt,
+    env, fmt,
     io::{self, Write},
     sync::Arc,
     time::Duration,
@@ -31,6 +31,9 @@ pub(crate) const HARVEST_IDLE: usize = 1024;
 pub(crate) const SLOT_RUNS_MAX: u32 = 3;
 /// Tasks moved at most by one steal, or from the queue of the runtime.
 pub(crate) const BATCH_MAX: usize = 32;
+
+/// What turns debug mode on where the program does not say.
+const DEBUG_VARIABLE: &str = "BOWERBIRD_DEBUG";
 
 /// Whether the runtime has worker threads of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +96,8 @@ pub(crate) struct Config {
     pub(crate) blocking_threads_max: usize,
     pub(crate) thread_keep_alive: Duration,
     pub(crate) seed: u64,
+    /// Debug mode. `None`: as the environment says.
+    pub(crate) debug: Option<bool>,
     pub(crate) hooks: Hooks,
 }
 
@@ -111,8 +116,14 @@ impl Config {
             blocking_threads_max: 512,
             thread_keep_alive: Duration::from_secs(10),
             seed: 0,
+            debug: None,
             hooks: Hooks::default(),
         }
+    }
+
+    /// Whether it is to be in debug mode.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.debug.unwrap_or_else(|| env::var_os(DEBUG_VARIABLE).is_some_and(|it| it == "1"))
     }
 
     /// How many seats the driver must have.

@@ -392,6 +392,13 @@ impl Handle {
         self.scheduler.config.flavor
     }
 
+    /// Whether it is in [debug mode](crate::Builder::debug).
+    #[must_use]
+    #[doc(alias = "get_debug")]
+    pub fn is_debug(&self) -> bool {
+        self.scheduler.watch.is_some()
+    }
+
     /// What the names of the runtime's threads begin with.
     #[must_use]
     pub fn name(&self) -> &str {

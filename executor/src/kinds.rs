@@ -10,10 +10,11 @@ use crate::{
     context::{self, Context},
     inbox::Inbox,
     scheduler::Scheduler,
-    task::{Home, Record, Schedule, Stray, Task, Why},
+    task::{Home, Record, Schedule, Stray, Task, Why, info::TaskInfo},
     unhandled::Unhandled,
 };
 use std::{ptr::NonNull, sync::Arc};
+use sync::futurelock::Futurelock;
 
 /// A task that any worker may run.
 pub(crate) struct Stealable {
@@ -55,7 +56,11 @@ unsafe impl Schedule for Stealable {
     }
 
     fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
+        report(home, Unhandled::from_stray(stray));
+    }
+
+    fn futurelock(home: NonNull<Home>, task: TaskInfo, futurelock: Futurelock) {
+        report(home, Unhandled::futurelock(task, futurelock));
     }
 }
 
@@ -83,10 +88,10 @@ unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
     });
 }
 
-fn report(home: NonNull<Home>, stray: Stray) {
+fn report(home: NonNull<Home>, what: Unhandled) {
     // SAFETY: the caller runs or owns a task of that home.
     let scheduler = unsafe { Scheduler::of(home) };
-    scheduler.config.hooks.report(Unhandled::from_stray(stray));
+    scheduler.config.hooks.report(what);
 }
 
 /// A task that one thread runs.
@@ -135,7 +140,11 @@ unsafe impl Schedule for Pinned {
     }
 
     fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
+        report(home, Unhandled::from_stray(stray));
+    }
+
+    fn futurelock(home: NonNull<Home>, task: TaskInfo, futurelock: Futurelock) {
+        report(home, Unhandled::futurelock(task, futurelock));
     }
 }
 
@@ -173,6 +182,6 @@ unsafe impl Schedule for OnPool {
     }
 
     fn stray(home: NonNull<Home>, stray: Stray) {
-        report(home, stray);
+        report(home, Unhandled::from_stray(stray));
     }
 }

@@ -29,6 +29,7 @@
 
 mod blocking;
 mod builder;
+mod chance;
 mod closing;
 mod config;
 mod contain;
@@ -69,6 +70,7 @@ mod unhandled;
 mod worker;
 
 pub use builder::{BuildError, Builder};
+pub use chance::random_below;
 pub use config::Flavor;
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};

@@ -23,6 +23,7 @@ use std::{
     ptr::{self, NonNull},
     sync::Arc,
 };
+use sync::wait_site::Watched;
 
 /// How a new task is to be made.
 #[derive(Clone, Debug)]
@@ -161,7 +162,9 @@ impl Scheduler {
             // SAFETY: the home is alive with its tenant.
             let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
             let locals = locals.take().map_or(ptr::null(), Arc::into_raw);
-            let birth = Birth { id: tenant.next_id(), nature, name, spawned_at: location, locals };
+            let watched = if self.watch.is_some() { Watched::Yes } else { Watched::No };
+            let id = tenant.next_id();
+            let birth = Birth { id, nature, name, spawned_at: location, locals, watched };
             // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
             Ok(unsafe { cell::create(future, schedule, record, birth, refs) })
         };

@@ -48,6 +48,7 @@ use std::{
 };
 use sync::{
     driver::{Driver, Seat},
+    futurelock::Watch,
     shim::{
         Lock,
         atomic::{
@@ -76,6 +77,8 @@ pub(crate) struct Scheduler {
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
     pub(crate) shared: Lock<Option<Tenant>>,
+    /// In debug mode: who stands in the lines of which locks.
+    pub(crate) watch: Option<Arc<Watch>>,
     /// Seats for guests.
     pub(crate) guest_seats: Lock<Vec<Seat>>,
     /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
@@ -129,6 +132,7 @@ impl Scheduler {
                 guest_seats: Lock::new(guests.collect()),
                 engaged: AtomicUsize::new(0),
                 engagements: AtomicUsize::new(0),
+                watch: config.is_debug().then(Arc::default),
                 config,
             }
         })

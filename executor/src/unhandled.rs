@@ -6,6 +6,7 @@ use crate::{
     task::{Stray, StrayPanic, error::JoinError, info::TaskInfo},
 };
 use std::{any::Any, error::Error, fmt};
+use sync::{futurelock::Futurelock, wait_site::WaitSite};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -29,6 +30,18 @@ pub enum Unhandled {
     /// A blocking closure was cancelled because the system has no thread for it.
     /// What the system said.
     NoThread(String),
+    /// In debug mode: a task waits for a lock or a semaphore, and an earlier wait of
+    /// its own in the same line, which it does not poll any more, was granted. Drop
+    /// the future that holds the grant, or poll it, before waiting anew: in a
+    /// `select!`, give it by value.
+    Futurelock {
+        /// The task.
+        task: TaskInfo,
+        /// The call that was granted what it asked for.
+        granted: WaitSite,
+        /// The call that waits.
+        waiting: WaitSite,
+    },
     /// A runtime that was dropped could not end all it had started.
     Shutdown(ShutdownReport),
 }
@@ -46,6 +59,15 @@ impl fmt::Display for Unhandled {
                 f,
                 "a blocking closure was cancelled: no thread could be started ({error}); raise \
                  the limit of threads, or spawn fewer"
+            ),
+            Self::Futurelock { task, granted, waiting } => write!(
+                f,
+                "{task}, although the same {:?} was granted to {}, a future that the task keeps \
+                 and does not poll: drop that before waiting at {}, or give it by value to the \
+                 `select!` that polled it",
+                granted.kind,
+                Place(granted),
+                Place(waiting),
             ),
             Self::Shutdown(report) => write!(f, "{report}"),
         }
@@ -76,11 +98,28 @@ impl Unhandled {
         Self::Failed { task, error }
     }
 
+    /// A task that waits for what it was given.
+    pub(crate) fn futurelock(task: TaskInfo, found: Futurelock) -> Self {
+        Self::Futurelock { task, granted: found.granted, waiting: found.waiting }
+    }
+
     /// What user code panicked with that nobody awaits.
     pub(crate) fn contained(what: &'static str, payload: Box<dyn Any + Send>) -> Self {
         let message = message(&*payload);
         drop_contained(payload);
         Self::Contained(what, message)
+    }
+}
+
+/// Where in the program.
+struct Place<'a>(&'a WaitSite);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.location {
+            Some(location) => write!(f, "{location}"),
+            None => f.write_str("an unknown place"),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
     scheduler::Scheduler,
     task::Task,
 };
-use sync::{coop, shim::atomic::Ordering::Relaxed};
+use sync::{coop, futurelock::Watch, shim::atomic::Ordering::Relaxed};
 
 /// What came of one turn.
 #[must_use]
@@ -175,10 +175,11 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 /// Polls a task with a full budget.
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
+    let watched = scheduler.watch.as_ref().map(Watch::begin_poll);
     let budget = coop::enter(scheduler.config.budget);
     task.run();
     let is_spent = budget.is_spent();
-    drop(budget);
+    drop((budget, watched));
     cx.is_polling.set(false);
     scheduler.restore(cx);
     if let Some(desk) = cx.desk().filter(|_| is_spent) {

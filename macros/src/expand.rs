@@ -1,17 +1,16 @@
-//! What stands there instead.
+//! What stands in the place of a function under an attribute.
 //!
-//! Code of our own is written as text and parsed; code of the program is put
-//! into it as tokens, with the places it came from. A text marks the place of
-//! the next piece by `$`.
+//! The function stays what it is, inside a plain one of the same name.
 
 use crate::{
     Error, Result,
     function::{Function, is_ident},
     options::{self, Given},
+    template::{code, compile_error},
 };
-use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
 
-const MAIN_OPTIONS: [&str; 3] = ["worker_threads", "flavor", "crate"];
+const MAIN_OPTIONS: [&str; 4] = ["worker_threads", "flavor", "debug", "crate"];
 const TEST_OPTIONS: [&str; 5] = ["clock", "worker_threads", "seed", "timeout", "crate"];
 
 pub(crate) fn main(given: TokenStream, item: TokenStream) -> TokenStream {
@@ -71,13 +70,18 @@ fn main_config(tokens: TokenStream) -> Result<Config> {
             return Err(Error::new(threads.span, message));
         }
     }
+    let debug = match find(&given, "debug") {
+        Some(option) => some_of(code(&option.truth()?.to_string(), [])),
+        None => none(),
+    };
     let text = format!(
         "$::__private::MainConfig {{
             worker_threads: $,
             flavor: $::__private::Flavor::{flavor},
+            debug: $,
         }}"
     );
-    let value = code(&text, [krate.clone(), worker_threads, krate.clone()]);
+    let value = code(&text, [krate.clone(), worker_threads, krate.clone(), debug]);
     Ok(Config { krate, value })
 }
 
@@ -194,33 +198,6 @@ fn none() -> TokenStream {
     code("::core::option::Option::None", [])
 }
 
-/// Our own code, with `pieces` in the places of `$`.
-fn code<const N: usize>(text: &str, pieces: [TokenStream; N]) -> TokenStream {
-    let template: TokenStream = text.parse().expect("our own code is well formed");
-    let mut pieces = pieces.into_iter();
-    let output = fill(template, &mut pieces);
-    debug_assert!(pieces.next().is_none(), "too many pieces for `{text}`");
-    output
-}
-
-fn fill(template: TokenStream, pieces: &mut impl Iterator<Item = TokenStream>) -> TokenStream {
-    let mut output = TokenStream::new();
-    for token in template {
-        match token {
-            TokenTree::Punct(sign) if sign.as_char() == '$' => {
-                output.extend(pieces.next().expect("a piece for each `$`"));
-            }
-            TokenTree::Group(group) => {
-                let mut filled = Group::new(group.delimiter(), fill(group.stream(), pieces));
-                filled.set_span(group.span());
-                output.extend([TokenTree::from(filled)]);
-            }
-            other => output.extend([other]),
-        }
-    }
-    output
-}
-
 /// A second `#[test]` would run the function twice.
 fn is_no_test_yet(function: Function) -> Result<Function> {
     for token in &function.attributes {
@@ -232,30 +209,4 @@ fn is_no_test_yet(function: Function) -> Result<Function> {
         }
     }
     Ok(function)
-}
-
-/// `::core::compile_error! { "message" }`, at the place of the error.
-fn compile_error(error: Error) -> TokenStream {
-    let span = error.span;
-    let punct = |sign, spacing| {
-        let mut punct = Punct::new(sign, spacing);
-        punct.set_span(span);
-        TokenTree::from(punct)
-    };
-    let mut message = Literal::string(&error.message);
-    message.set_span(span);
-    let mut arguments = Group::new(Delimiter::Brace, TokenTree::from(message).into());
-    arguments.set_span(span);
-    [
-        punct(':', Spacing::Joint),
-        punct(':', Spacing::Alone),
-        Ident::new("core", span).into(),
-        punct(':', Spacing::Joint),
-        punct(':', Spacing::Alone),
-        Ident::new("compile_error", span).into(),
-        punct('!', Spacing::Alone),
-        arguments.into(),
-    ]
-    .into_iter()
-    .collect()
 }

@@ -1,6 +1,7 @@
-//! The attribute macros of bowerbird: [`macro@main`] and [`macro@test`].
+//! The macros of bowerbird: the attributes [`macro@main`] and [`macro@test`], and
+//! what is behind `select!`.
 //!
-//! Both keep the function as it is, give it to the runtime from a plain function
+//! Both attributes keep the function as it is, give it to the runtime from a plain function
 //! of the same name, and hand the options over as plain data:
 //!
 //! ```text
@@ -19,12 +20,14 @@
 //! # Rejected
 //!
 //! * `syn` and `quote`: three more dependencies in every default build, for the
-//!   little that is parsed here: a list of options and the head of a function,
-//!   300 lines.
+//!   little that is parsed here: a list of options, the head of a function, and
+//!   where the parts of a `select!` begin, 600 lines.
 
 mod expand;
 mod function;
 mod options;
+mod select;
+mod template;
 
 use proc_macro::TokenStream;
 
@@ -39,6 +42,7 @@ use proc_macro::TokenStream;
 /// |-----------------------------|--------------------------------------------|---------|
 /// | `worker_threads = 4`        | how many threads run tasks                 | one per core |
 /// | `flavor = "current_thread"` | everything on the calling thread           | `"multi_thread"` |
+/// | `debug = true`              | debug mode, or never                       | as the environment says |
 /// | `crate = "path"`            | where the runtime's crate is               | `"::bowerbird"` |
 ///
 /// # Examples
@@ -133,6 +137,14 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::test(options, item)
+}
+
+/// What `select!` of the runtime's crate hands on: that crate's path in parentheses,
+/// then its own input. Not for use by itself.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_branches(input: TokenStream) -> TokenStream {
+    select::select(input)
 }
 
 /// What is wrong, and where.

@@ -14,15 +14,14 @@ pub(crate) struct Given {
 #[derive(Debug)]
 enum Value {
     Literal(Literal),
-    /// `true`, `false`: no option wants one.
-    Bool(Span),
+    Bool(bool, Span),
 }
 
 impl Value {
     fn span(&self) -> Span {
         match self {
             Self::Literal(literal) => literal.span(),
-            Self::Bool(span) => *span,
+            Self::Bool(_, span) => *span,
         }
     }
 }
@@ -31,6 +30,14 @@ impl Given {
     /// The error that this option has the wrong value.
     pub(crate) fn wants(&self, what: &str) -> Error {
         Error::new(self.value.span(), format!("`{}` wants {what}", self.name))
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn truth(&self) -> Result<bool> {
+        match self.value {
+            Value::Bool(truth, _) => Ok(truth),
+            Value::Literal(_) => Err(self.wants("`true` or `false`")),
+        }
     }
 
     /// A whole number, as it was written.
@@ -125,7 +132,8 @@ fn value_of(token: TokenTree) -> Option<Value> {
     match token {
         TokenTree::Literal(literal) => Some(Value::Literal(literal)),
         TokenTree::Ident(ident) => match ident.to_string().as_str() {
-            "true" | "false" => Some(Value::Bool(ident.span())),
+            "true" => Some(Value::Bool(true, ident.span())),
+            "false" => Some(Value::Bool(false, ident.span())),
             _ => None,
         },
         // A literal that came through a `macro_rules!` variable.

@@ -19,6 +19,7 @@ mod stand_in {
         pub struct MainConfig {
             pub worker_threads: Option<usize>,
             pub flavor: Flavor,
+            pub debug: Option<bool>,
         }
 
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +77,7 @@ pub(crate) async fn main_with_options() -> Result<i32, std::num::ParseIntError> 
     Ok(number)
 }
 
-#[bowerbird_macros::main(flavor = "current_thread", crate = "stand_in")]
+#[bowerbird_macros::main(flavor = "current_thread", debug = true, crate = "stand_in")]
 async fn main_on_one_thread() -> impl PartialEq<&'static str> + std::fmt::Debug {
     String::from("an opaque type")
 }
@@ -84,7 +85,7 @@ async fn main_on_one_thread() -> impl PartialEq<&'static str> + std::fmt::Debug 
 #[test]
 fn main_hands_over_its_options_and_its_output() {
     plain_main();
-    let config = MainConfig { worker_threads: None, flavor: Flavor::MultiThread };
+    let config = MainConfig { worker_threads: None, flavor: Flavor::MultiThread, debug: None };
     assert_eq!(MAIN.take(), Some(config));
 
     assert_eq!(main_with_options(), Ok(42));
@@ -92,7 +93,9 @@ fn main_hands_over_its_options_and_its_output() {
     assert_eq!(MAIN.take(), Some(config));
 
     assert_eq!(main_on_one_thread(), "an opaque type");
-    assert_eq!(MAIN.take().map(|it| it.flavor), Some(Flavor::CurrentThread));
+    let config =
+        MainConfig { flavor: Flavor::CurrentThread, worker_threads: None, debug: Some(true) };
+    assert_eq!(MAIN.take(), Some(config));
 }
 
 #[bowerbird_macros::test(crate = "stand_in")]

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The attribute and function, what is said, and the text that is pointed at.
-const CASES: [(&str, &str, &str); 22] = [
+const CASES: [(&str, &str, &str); 23] = [
     ("#[main] fn f() {}", "a function under `#[main]` must be `async`", "fn"),
     ("#[test] fn f() {}", "a function under `#[test]` must be `async`", "fn"),
     ("#[main] async unsafe fn f() {}", "a function under `#[main]` cannot be `unsafe`", "unsafe"),
@@ -22,7 +22,7 @@ const CASES: [(&str, &str, &str); 22] = [
     ("#[main] struct F;", "`#[main]` goes on an `async fn`", "struct"),
     (
         "#[main(threads = 1)] async fn f() {}",
-        "unknown option `threads`; there are `worker_threads`, `flavor`, `crate`",
+        "unknown option `threads`; there are `worker_threads`, `flavor`, `debug`, `crate`",
         "threads",
     ),
     (
@@ -63,6 +63,7 @@ const CASES: [(&str, &str, &str); 22] = [
         "`worker_threads` needs `flavor = \"multi_thread\"`",
         "worker_threads",
     ),
+    ("#[main(debug = 1)] async fn f() {}", "`debug` wants `true` or `false`", "1"),
     ("#[test(seed = 1, seed = 2)] async fn f() {}", "option `seed` is given twice", "seed"),
     ("#[test(seed = 1 clock = \"real\")] async fn f() {}", "expected a comma", "clock"),
     (
@@ -73,12 +74,97 @@ const CASES: [(&str, &str, &str); 22] = [
     ("#[test] #[test] async fn f() {}", "`#[test]` stands here twice", "test"),
 ];
 
+/// What is in the braces of `select!`, what is said, and the text that is pointed at.
+const SELECT_CASES: [(&str, &str, &str); 25] = [
+    ("", "`select!` needs at least one branch", "bowerbird::select! {  }"),
+    ("biased;", "`select!` needs at least one branch", "bowerbird::select! { biased; }"),
+    ("biased, a = f() => a", "`biased` ends with a semicolon: `biased;`", "biased"),
+    ("biased a = f() => a", "`biased` ends with a semicolon: `biased;`", "biased"),
+    ("a = f() => a, biased; b = f() => b", "`biased;` stands before the first branch", "biased"),
+    ("biased; biased; b = f() => b", "`biased;` stands before the first branch", "biased"),
+    ("= f() => 1", "expected a pattern before `=`", "="),
+    ("f() => 1", "expected `pattern = future` before `=>`", "="),
+    ("a = f() => 1, => 2", "expected `pattern = future` before `=>`", "="),
+    ("a == f() => 1", "expected `=` between pattern and future, found `==`", "="),
+    ("a, b = f() => 1", "expected `= future` after the pattern, found a comma", ","),
+    ("a; b = f() => 1", "expected `pattern = future => handler`, found a semicolon", ";"),
+    ("abc", "expected `= future => handler` after this", "abc"),
+    ("abc =", "expected `= future => handler` after this", "abc"),
+    ("a = => 1", "expected a future between `=` and `=>`", "="),
+    ("a = f()", "expected `=> handler` after this", "()"),
+    ("a = f(), b = f() => 1", "expected `=> handler` before this comma", ","),
+    ("a = f(), if g, b = f() => 1", "expected `=> handler` before this comma", ","),
+    ("a = f(), => 1", "expected `, if condition` or `=>` after the future", ","),
+    ("a = f(), if => 1", "expected a condition after `if`", "if"),
+    (
+        "Some(a) if a > 1 = f() => 1",
+        "a pattern has no guard here: a condition stands after the future, as in `pattern = \
+         future, if condition => handler`, and is asked before the wait",
+        "if",
+    ),
+    ("a = f() =>", "expected a handler after `=>`", "="),
+    (
+        "a = f() => 1 b = f() => 2",
+        "expected a comma before this branch: a handler that is not a block ends with one",
+        "=",
+    ),
+    (
+        "a = f() => { 1 }.max(2), b = f() => 2",
+        "a handler that begins with a block ends with it: put it in parentheses",
+        ".",
+    ),
+    ("else 1", "`else` is followed by `=> handler`", "else"),
+];
+
+/// As [`SELECT_CASES`], after the first branch.
+const ELSE_CASES: [(&str, &str, &str); 2] = [
+    ("else => 1, else => 2", "`else` stands here twice", "else"),
+    ("else => 1, abc = f() => 2", "`else` is the last branch: nothing follows it", "abc"),
+];
+
 #[test]
 fn a_wrong_use_is_explained_in_its_place() {
     let macros = library();
+    check(&CASES, |number, case| {
+        let text = format!("{PRELUDE}{case}\n");
+        rustc(&format!("case_{number}"), &text, &[("bowerbird_macros", &macros)])
+    });
+}
+
+/// Through a crate as the runtime's, whose `macro_rules!` hands the input on.
+#[test]
+fn a_wrong_select_is_explained_in_its_place() {
+    let macros = library();
+    let stand_in = "#[doc(hidden)] pub mod __private { pub use bowerbird_macros::select_branches; }
+        #[macro_export]
+        macro_rules! select {
+            ($($branches:tt)*) => { $crate::__private::select_branches! { ($crate) $($branches)* } };
+        }";
+    let externs = [("bowerbird_macros", &*macros)];
+    // A name of its own: another test has another stand-in.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("select");
+    fs::create_dir_all(&folder).expect("the folder for tests is writable");
+    let built = rustc_into(&folder, "bowerbird", stand_in, &externs);
+    assert!(built.status.success(), "{built:?}");
+    let stand_in = folder.join("libbowerbird.rmeta");
+    let select = |number: usize, branches: &str| {
+        let text = format!("async fn case() {{ bowerbird::select! {{ {branches} }} }}");
+        let externs = [("bowerbird", &*stand_in), externs[0]];
+        rustc_into(&folder, &format!("case_{number}"), &text, &externs)
+    };
+    check(&SELECT_CASES, select);
+    check(&ELSE_CASES, |number, case| select(number, &format!("a = f() => 1, {case}")));
+    let many = format!("{}abc = f() => 1", "a = f() => 1, ".repeat(64));
+    check(&[(&*many, "`select!` takes at most 64 branches", "abc")], select);
+}
+
+/// Compiles the cases and compares what is said with what is wanted.
+fn check(cases: &[(&str, &str, &str)], compile: impl Fn(usize, &str) -> Output) {
     let mut breaches = vec![];
-    for (number, (case, message, place)) in CASES.iter().enumerate() {
-        let said = compile(&macros, number, case);
+    for (number, (case, message, place)) in cases.iter().enumerate() {
+        let output = compile(number, case);
+        assert!(!output.status.success(), "compiles: {case}");
+        let said = String::from_utf8(output.stderr).expect("rustc speaks UTF-8");
         // The compiler's first error has to be ours.
         let first = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         let carets = said.lines().find_map(|line| {
@@ -100,6 +186,7 @@ fn a_bad_option_is_the_only_error() {
         pub struct MainConfig {
             pub worker_threads: Option<usize>,
             pub flavor: Flavor,
+            pub debug: Option<bool>,
         }
         pub enum Flavor { MultiThread }
         pub fn run_main<F: Future>(_: MainConfig, _: F) -> F::Output { loop {} }
@@ -120,25 +207,19 @@ fn a_bad_option_is_the_only_error() {
 const PRELUDE: &str = "#![allow(unused_imports, dead_code)]\n\
     use bowerbird_macros::{main, test};\n";
 
-/// What the compiler says about a case that must not compile.
-fn compile(macros: &Path, number: usize, case: &str) -> String {
-    let output = rustc(
-        &format!("case_{number}"),
-        &format!("{PRELUDE}{case}\n"),
-        &[("bowerbird_macros", macros)],
-    );
-    assert!(!output.status.success(), "compiles: {case}");
-    String::from_utf8(output.stderr).expect("rustc speaks UTF-8")
+fn rustc(name: &str, text: &str, externs: &[(&str, &Path)]) -> Output {
+    rustc_into(Path::new(env!("CARGO_TARGET_TMPDIR")), name, text, externs)
 }
 
-fn rustc(name: &str, text: &str, externs: &[(&str, &Path)]) -> Output {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+fn rustc_into(folder: &Path, name: &str, text: &str, externs: &[(&str, &Path)]) -> Output {
     let source = folder.join(name).with_extension("rs");
     fs::write(&source, text).expect("the folder for tests is writable");
     let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--out-dir"]);
     command.arg(folder).arg("--crate-name").arg(name).arg(&source);
     for (name, path) in externs {
+        // The crate may have been built with macros that are beside it.
+        command.arg("-L").arg(path.parent().expect("a file is in a folder"));
         command.arg("--extern").arg(format!("{name}={}", path.display()));
     }
     command.output().expect("rustc runs")

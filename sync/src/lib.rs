@@ -49,6 +49,8 @@ pub mod coop;
 pub mod deferred;
 pub mod driver;
 pub mod event;
+#[doc(hidden)]
+pub mod futurelock;
 #[cfg(all(test, not(shuttle)))]
 #[expect(unsafe_code, reason = "wakers made from functions, for tests")]
 mod hostile;

@@ -40,12 +40,14 @@
 //!   and nothing that bounds the wait of the one in front.
 
 use crate::{
+    futurelock::{self, Ticket},
     shim::atomic::{
         AtomicUsize,
         Ordering::{AcqRel, Acquire},
     },
     site::Site,
     wait_queue::{Decision, Hold, Locked, Primitive, WaitQueue, Waiter},
+    wait_site,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -195,6 +197,9 @@ impl Primitive for Permits {
 pub(crate) struct Request {
     wanted: usize,
     answer: Option<Result<(), Closed>>,
+    /// Of a task in debug mode.
+    #[expect(dead_code, reason = "kept until it is dropped, with the request")]
+    ticket: Option<Box<Ticket>>,
 }
 
 pin_project! {
@@ -241,7 +246,11 @@ impl<H: Hold<Target = Permits>> Future for Take<H> {
                 Err(Refusal::Closed) => return Poll::Ready(Err(Closed)),
             }
         }
-        match poll_in_line(this.waiter, cx, wanted) {
+        let polled = match wait_site::is_watched() {
+            false => poll_in_line(this.waiter, cx, wanted, None),
+            true => poll_watched(this.waiter, cx, wanted, this.site),
+        };
+        match polled {
             Poll::Pending => {
                 this.site.waiting();
                 Poll::Pending
@@ -259,16 +268,38 @@ fn poll_in_line<H: Hold<Target = Permits>>(
     mut waiter: Pin<&mut Waiter<H>>,
     cx: &mut Context<'_>,
     wanted: usize,
+    ticket: Option<Box<Ticket>>,
 ) -> Poll<Result<(), Closed>> {
     let request = ready!(waiter.as_mut().poll_with(cx, |permits, _| {
         // V1, V2: as in `try_take`.
         match permits.word.update(|seen| seen.arrive(wanted)) {
-            Ok(()) => Decision::Pass(Request { wanted, answer: Some(Ok(())) }),
-            Err(Refusal::Closed) => Decision::Pass(Request { wanted, answer: Some(Err(Closed)) }),
-            Err(Refusal::NotNow) => Decision::Wait(Request { wanted, answer: None }),
+            Ok(()) => Decision::Pass(Request { wanted, answer: Some(Ok(())), ticket }),
+            Err(Refusal::Closed) => {
+                Decision::Pass(Request { wanted, answer: Some(Err(Closed)), ticket })
+            }
+            Err(Refusal::NotNow) => Decision::Wait(Request { wanted, answer: None, ticket }),
         }
     }));
     Poll::Ready(request.answer.expect("nobody leaves the line without an answer"))
+}
+
+/// As [`poll_in_line`], in debug mode: with a waker that tells when it has woken.
+#[cold]
+fn poll_watched<H: Hold<Target = Permits>>(
+    waiter: Pin<&mut Waiter<H>>,
+    cx: &mut Context<'_>,
+    wanted: usize,
+    site: &Site,
+) -> Poll<Result<(), Closed>> {
+    let address = std::ptr::from_ref(waiter.as_ref().get_ref()).addr();
+    let (ticket, waker) = match waiter.is_waiting() {
+        true => (None, futurelock::poll(address, cx.waker())),
+        false => futurelock::arrive(address, site, cx.waker()).unzip(),
+    };
+    match waker {
+        Some(waker) => poll_in_line(waiter, &mut Context::from_waker(&waker), wanted, ticket),
+        None => poll_in_line(waiter, cx, wanted, ticket),
+    }
 }
 
 /// No more requests.

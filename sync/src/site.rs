@@ -2,7 +2,7 @@
 
 use crate::{
     coop::{self, Progress},
-    wait_site::{self, Kind},
+    wait_site::{self, Kind, WaitSite},
 };
 use std::{
     panic::Location,
@@ -33,6 +33,11 @@ impl Site {
             wait_site::waiting(Kind::Budget, 0, self.location);
         }
         proceed
+    }
+
+    /// The same as others read it.
+    pub(crate) fn read(&self) -> WaitSite {
+        WaitSite { kind: self.kind, object: self.object, location: Some(self.location) }
     }
 
     /// Says that the task waits here: before `Pending` is returned.

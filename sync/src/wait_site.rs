@@ -25,7 +25,7 @@
 //!   gives the location only, so the pair would have to be interned per wait.
 //! * A seqlock over plain fields: undefined behaviour in Rust.
 
-use crate::shim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::{cell::Cell, fmt, marker::PhantomData, panic::Location, ptr, ptr::NonNull};
 
 /// What kind of thing a task waits for.
@@ -140,12 +140,22 @@ impl fmt::Debug for WaitSite {
     }
 }
 
+/// Whether a task is looked at more closely, at a cost: in debug mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// As in debug mode.
+    Yes,
+    /// As otherwise.
+    No,
+}
+
 /// Where the leaves of one task write what they wait for.
 #[derive(Debug)]
 pub struct Record {
     kind: AtomicU8,
     object: AtomicUsize,
     location: AtomicPtr<Location<'static>>,
+    is_watched: AtomicBool,
 }
 
 impl Record {
@@ -156,6 +166,7 @@ impl Record {
                 kind: AtomicU8::new(Kind::Unknown as u8),
                 object: AtomicUsize::new(0),
                 location: AtomicPtr::new(ptr::null_mut()),
+                is_watched: AtomicBool::new(false),
             }
         }
     }
@@ -165,6 +176,20 @@ impl Record {
     pub fn clear(&self) {
         // Relaxed: a statistic with one writer.
         self.kind.store(Kind::Unknown as u8, Relaxed);
+    }
+
+    /// Says whether the task is one of a runtime in debug mode. Before it is polled.
+    pub fn set_watched(&self, watched: Watched) {
+        // Relaxed: written before the task is queued, and read by who polls it.
+        self.is_watched.store(watched == Watched::Yes, Relaxed);
+    }
+
+    /// Whether [`futurelock`](crate::futurelock) looks at the task.
+    #[inline]
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        // Relaxed: as above.
+        self.is_watched.load(Relaxed)
     }
 
     /// What the task said last. `None`: nothing, or its leaf is a foreign one.
@@ -224,6 +249,14 @@ pub fn waiting(kind: Kind, object: usize, location: &'static Location<'static>) 
 #[must_use]
 pub fn task() -> usize {
     CURRENT.try_with(Cell::get).unwrap_or(ptr::null()).addr()
+}
+
+/// Whether the task that this thread polls is one in debug mode.
+#[inline]
+pub(crate) fn is_watched() -> bool {
+    let record = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `waiting`.
+    unsafe { record.as_ref() }.is_some_and(Record::is_watched)
 }
 
 /// Lends `record` to this thread until the guard is dropped: around one poll.

@@ -5,12 +5,13 @@
 use super::outcomes;
 use crate::task::{Birth, Nature, Record, info::Id};
 use std::{panic::Location, ptr, sync::Arc};
-use sync::shim::thread;
+use sync::{shim::thread, wait_site::Watched};
 
 /// The two fields that are compared: those of task `number`.
 fn birth(number: u32) -> Birth {
     let spawned_at = Location::caller();
-    Birth { id: Id::new(u64::from(number)), nature: Nature::Stealable, name: number, spawned_at }
+    let (id, nature) = (Id::new(u64::from(number)), Nature::Stealable);
+    Birth { id, nature, name: number, spawned_at, watched: Watched::No }
 }
 
 fn record() -> Arc<Record> {

@@ -26,10 +26,13 @@ use std::{
     sync::{Arc, Weak},
     task::{Context, Poll, Wake, Waker},
 };
-use sync::shim::{
-    Lock,
-    atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    thread,
+use sync::{
+    shim::{
+        Lock,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        thread,
+    },
+    wait_site::Watched,
 };
 
 /// Whether a waker knows that it is on a thread which keeps the scheduler.
@@ -229,7 +232,8 @@ impl World {
         };
         let record = tenant.take(cell::layout::<Waits, Listed<false>>());
         let spawned_at = Location::caller();
-        let birth = Birth { id: Id::new(1), nature: Nature::Stealable, name: 0, spawned_at };
+        let (id, nature) = (Id::new(1), Nature::Stealable);
+        let birth = Birth { id, nature, name: 0, spawned_at, watched: Watched::No };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
             unsafe { cell::create(future, Listed::<false>(home), record, birth, 0) };

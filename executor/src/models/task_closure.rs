@@ -16,10 +16,13 @@ use crate::task::{
     join_state::Join,
 };
 use std::{panic::Location, ptr::NonNull, sync::Arc, task::Waker};
-use sync::shim::{
-    Lock,
-    atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    thread,
+use sync::{
+    shim::{
+        Lock,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        thread,
+    },
+    wait_site::Watched,
 };
 
 struct World {
@@ -47,7 +50,8 @@ impl World {
         };
         let record = tenant.take(cell::layout::<Waits, Listed<true>>());
         let spawned_at = Location::caller();
-        let birth = Birth { id: Id::new(1), nature: Nature::Blocking, name: 0, spawned_at };
+        let (id, nature) = (Id::new(1), Nature::Blocking);
+        let birth = Birth { id, nature, name: 0, spawned_at, watched: Watched::No };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
             unsafe { cell::create(future, Listed::<true>(home), record, birth, 1) };

@@ -39,6 +39,8 @@ use std::{
     task::{Context, Poll},
 };
 use sync::{
+    coop,
+    futurelock::{self, Futurelock},
     shim::{atomic::Ordering::Relaxed, cell::UnsafeCell},
     wait_site,
 };
@@ -103,6 +105,11 @@ pub(crate) unsafe trait Schedule: 'static {
 
     /// Reports a panic that nobody else hears of.
     fn stray(home: NonNull<Home>, stray: Stray);
+
+    /// Reports a task that waits for what it was given. Closures never wait.
+    fn futurelock(home: NonNull<Home>, task: TaskInfo, futurelock: Futurelock) {
+        let _ = (home, task, futurelock);
+    }
 }
 
 #[repr(C)]
@@ -196,6 +203,9 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
             S::schedule(this.schedule.route(), Task::new(header), Why::Yielded);
         }
         Poll::Pending => {
+            if this.header.record().wait.is_watched() {
+                judge(this);
+            }
             let route = this.schedule.route();
             // From here the cell is ours only if we are told so.
             if state.end_poll() == EndPoll::Reschedule {
@@ -246,6 +256,16 @@ unsafe fn poll<F: Future, S: Schedule>(
         S::stray(this.schedule.home(), stray);
     }
     Poll::Ready(output)
+}
+
+/// In debug mode: the task is about to idle. Does it wait for what it has?
+#[cold]
+fn judge<F: Future, S: Schedule>(cell: &Cell<F, S>) {
+    if coop::has_budget_remaining() {
+        for found in futurelock::judge() {
+            S::futurelock(cell.schedule.home(), info(cell), found);
+        }
+    }
 }
 
 /// What is known of the task, for an error.

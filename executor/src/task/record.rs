@@ -36,7 +36,7 @@ use sync::{
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
-    wait_site,
+    wait_site::{self, Watched},
 };
 
 /// The first generation. Near wrap-around under debug assertions, so that every
@@ -53,6 +53,7 @@ pub(crate) struct Birth {
     pub(crate) spawned_at: &'static Location<'static>,
     /// What it inherits: the pointer of an `Arc`, or null. The task's from now on.
     pub(crate) locals: *const Inherited,
+    pub(crate) watched: Watched,
 }
 
 /// One task, seen from outside.
@@ -106,6 +107,7 @@ impl Record {
         self.polls.store(0, Relaxed);
         self.locals.store(birth.locals.cast_mut(), Relaxed);
         self.wait.clear();
+        self.wait.set_watched(birth.watched);
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation.is_multiple_of(2), "two tasks in one record");

@@ -32,7 +32,7 @@ async fn join_set(children: usize) -> usize {
 
 /// The handles are dropped: a group waits for all children without them.
 async fn group(children: usize) -> usize {
-    let result = task_group(async |group: &TaskGroup<Infallible>| {
+    let result = task_group(async |group: TaskGroup<Infallible>| {
         (0..children).for_each(|child| drop(group.spawn(async move { Ok(child) })));
         Ok(())
     });

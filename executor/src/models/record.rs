@@ -10,7 +10,13 @@ use sync::shim::thread;
 /// The two fields that are compared: those of task `number`.
 fn birth(number: u32) -> Birth {
     let spawned_at = Location::caller();
-    Birth { id: Id::new(u64::from(number)), nature: Nature::Stealable, name: number, spawned_at }
+    Birth {
+        id: Id::new(u64::from(number)),
+        nature: Nature::Stealable,
+        name: number,
+        spawned_at,
+        locals: std::ptr::null(),
+    }
 }
 
 fn record() -> Arc<Record> {

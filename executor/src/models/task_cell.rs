@@ -229,7 +229,13 @@ impl World {
         };
         let record = tenant.take(cell::layout::<Waits, Listed<false>>());
         let spawned_at = Location::caller();
-        let birth = Birth { id: Id::new(1), nature: Nature::Stealable, name: 0, spawned_at };
+        let birth = Birth {
+            id: Id::new(1),
+            nature: Nature::Stealable,
+            name: 0,
+            spawned_at,
+            locals: std::ptr::null(),
+        };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
             unsafe { cell::create(future, Listed::<false>(home), record, birth, 0) };

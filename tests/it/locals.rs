@@ -164,7 +164,7 @@ fn what_is_inherited_is_what_was_there_at_the_spawn() {
         for builder in flavors() {
             let runtime = builder.build().unwrap();
             let task = async {
-                let child = TRACE.scope(2, async { spawn(grandparent()) }).await;
+                let child = TRACE.sync_scope(2, || spawn(grandparent()));
                 assert_eq!(trace(), Some(1), "the child's scope is not ours");
                 child.await.unwrap()
             };
@@ -222,7 +222,10 @@ fn scopes_count_where_a_future_is_polled() {
 }
 
 /// Notes what it sees when it is dropped.
-struct Looks(Arc<Mutex<Vec<(Option<u32>, Option<u32>)>>>);
+struct Looks(Arc<Mutex<Vec<Seen>>>);
+
+/// The values of `OWN` and `TRACE`.
+type Seen = (Option<u32>, Option<u32>);
 
 impl Drop for Looks {
     fn drop(&mut self) {
@@ -319,7 +322,7 @@ fn an_inherited_value_ends_with_the_last_who_sees_it() {
             let witness = Witness::default();
             runtime.block_on(async {
                 let token = witness.token();
-                let child = TOKEN.scope(token, async { spawn(pending::<()>()) }).await;
+                let child = TOKEN.sync_scope(token, || spawn(pending::<()>()));
                 assert_eq!(witness.count(), 0, "the child sees it");
                 child.abort();
                 child.await.unwrap_err();
@@ -347,7 +350,7 @@ fn successors_do_not_pile_up_values() {
         Box::pin(async move {
             assert_eq!(trace(), n.checked_sub(1));
             if n < 1000 {
-                drop(TRACE.scope(n, async move { spawn(next(n + 1)) }).await);
+                drop(TRACE.sync_scope(n, || spawn(next(n + 1))));
             }
         })
     }

@@ -50,6 +50,7 @@ mod inherited_key;
 mod key;
 #[expect(unsafe_code, reason = "follows a thread-local to scopes on its thread's stack")]
 mod scope;
+mod task_local;
 
 pub(crate) use inherited::Inherited;
 pub(crate) use scope::{Scope, carry, enter, inherited, outside};

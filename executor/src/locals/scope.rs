@@ -88,7 +88,14 @@ fn follow<'a>(scope: *const Scope<'static>) -> Option<&'a Scope<'a>> {
 /// What a task inherits that is spawned here.
 #[inline]
 pub(crate) fn inherited() -> Option<Arc<Inherited>> {
-    follow(innermost())?.inherited.cloned()
+    let scope = innermost();
+    (!scope.is_null()).then(|| inherited_in(scope)).flatten()
+}
+
+/// Not on the way of a spawn outside all scopes.
+#[cold]
+fn inherited_in(scope: *const Scope<'static>) -> Option<Arc<Inherited>> {
+    follow(scope)?.inherited.cloned()
 }
 
 /// Runs `body` where `value` is seen under `key`.

@@ -11,7 +11,8 @@ use sync::{shim::thread, wait_site::Watched};
 fn birth(number: u32) -> Birth {
     let spawned_at = Location::caller();
     let (id, nature) = (Id::new(u64::from(number)), Nature::Stealable);
-    Birth { id, nature, name: number, spawned_at, watched: Watched::No }
+    let locals = std::ptr::null();
+    Birth { id, nature, name: number, spawned_at, locals, watched: Watched::No }
 }
 
 fn record() -> Arc<Record> {

@@ -51,7 +51,8 @@ impl World {
         let record = tenant.take(cell::layout::<Waits, Listed<true>>());
         let spawned_at = Location::caller();
         let (id, nature) = (Id::new(1), Nature::Blocking);
-        let birth = Birth { id, nature, name: 0, spawned_at, watched: Watched::No };
+        let locals = std::ptr::null();
+        let birth = Birth { id, nature, name: 0, spawned_at, locals, watched: Watched::No };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
             unsafe { cell::create(future, Listed::<true>(home), record, birth, 1) };

@@ -336,11 +336,8 @@ unsafe fn complete<F: Future, S: Schedule>(
     this.stage.with_mut(|stage| unsafe { stage.write(Stage::Output(output)) });
     this.schedule.ended();
     let home = this.schedule.home();
-    if let Some(locals) = this.header.record().take_locals()
-        && let Err(payload) = caught(|| drop(locals))
-    {
-        let what = StrayPanic::LocalDrop;
-        S::stray(home, Stray { what, payload: Some(payload), error: None });
+    if this.header.record().has_locals() {
+        drop_locals::<S>(home, this.header.record());
     }
     // SAFETY: alive as long as the cell.
     unsafe { home.as_ref() }.bury(this.header.record());
@@ -359,6 +356,15 @@ unsafe fn complete<F: Future, S: Schedule>(
     if let Err(payload) = caught(|| waker.wake()) {
         let stray = Stray { what: StrayPanic::Waker, payload: Some(payload), error: None };
         S::stray(home, stray);
+    }
+}
+
+/// Lets go of what a task inherited that is over.
+#[cold]
+fn drop_locals<S: Schedule>(home: NonNull<Home>, record: &Record) {
+    if let Some(Err(payload)) = record.take_locals().map(|it| caught(|| drop(it))) {
+        let what = StrayPanic::LocalDrop;
+        S::stray(home, Stray { what, payload: Some(payload), error: None });
     }
 }
 

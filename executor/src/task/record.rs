@@ -124,6 +124,13 @@ impl Record {
         (!locals.is_null()).then(|| ManuallyDrop::new(unsafe { Arc::from_raw(locals) }))
     }
 
+    /// Whether the task inherits anything.
+    #[inline]
+    pub(super) fn has_locals(&self) -> bool {
+        // Relaxed: came with the task.
+        !self.locals.load(Relaxed).is_null()
+    }
+
     /// The task is over, and so is its use of what it inherited.
     pub(super) fn take_locals(&self) -> Option<Arc<Inherited>> {
         let locals = self.locals().map(ManuallyDrop::into_inner)?;

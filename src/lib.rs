@@ -51,7 +51,7 @@ pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_loca
 pub use gather::{Gather, TryGather, gather, try_gather};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
-pub use reactor::net;
+pub use reactor::{net, signal};
 
 use std::future::Future;
 

@@ -79,6 +79,7 @@ pub use reactor::net;
 pub use wait::{
     AllCompleted, FirstCompleted, FirstError, FirstFailure, FirstMatch, Until, Wait, Waited, wait,
 };
+pub use reactor::{net, signal};
 
 use std::future::Future;
 

@@ -28,6 +28,7 @@ mod reactor;
 mod readiness;
 mod registry;
 mod seats;
+pub mod signal;
 #[expect(unsafe_code, reason = "prctl: std has no door to the timer slack")]
 mod slack;
 mod source;

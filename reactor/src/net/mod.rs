@@ -12,6 +12,7 @@
 
 mod address;
 mod error;
+mod lookup_host;
 mod socket;
 mod split;
 mod tcp_connect;
@@ -22,6 +23,7 @@ mod udp_socket;
 
 pub use address::{Addresses, Bind, ToSocketAddrs};
 pub use error::AddressError;
+pub use lookup_host::{LookupHost, lookup_host};
 pub use socket::WaitReady;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_connect::Connect;

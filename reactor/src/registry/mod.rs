@@ -298,8 +298,27 @@ impl Registration {
         self.source.drain(seen, drained);
     }
 
-    /// The snapshot to go by, or `Pending` with the waker left at `place`. Spends
-    /// no budget.
+    /// The snapshot to go by, or `Pending` with the waker left at `place`. Spends no
+    /// budget and says nothing of the wait: for those who wait for something that a
+    /// descriptor only tells of.
+    pub(crate) fn poll_place(
+        &self,
+        place: Place<'_>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<Snapshot>> {
+        match self.source.wait(place, cx) {
+            Some(seen) if seen.is_shut_down() => Poll::Ready(Err(shutting_down())),
+            Some(seen) => Poll::Ready(Ok(seen)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Gives up the place under `key`.
+    pub(crate) fn leave(&self, key: usize) {
+        self.source.leave(key);
+    }
+
+    /// As [`poll_place`](Self::poll_place), and says who waits for what.
     fn poll_seen(
         &self,
         place: Place<'_>,
@@ -313,14 +332,11 @@ impl Registration {
             }
             Place::Slot(Direction::Read) | Place::Own { .. } => Kind::Readable,
         };
-        match self.source.wait(place, cx) {
-            Some(seen) if seen.is_shut_down() => Poll::Ready(Err(shutting_down())),
-            Some(seen) => Poll::Ready(Ok(seen)),
-            None => {
-                wait_site::waiting(kind, Arc::as_ptr(&self.source).addr(), location);
-                Poll::Pending
-            }
+        let poll = self.poll_place(place, cx);
+        if poll.is_pending() {
+            wait_site::waiting(kind, Arc::as_ptr(&self.source).addr(), location);
         }
+        poll
     }
 
     /// `None`: not ready after all, look again.
@@ -406,7 +422,7 @@ impl<'a> Wait<'a> {
 
     fn leave(&mut self) {
         if let Some(key) = self.key.take() {
-            self.registration.source.leave(key);
+            self.registration.leave(key);
         }
     }
 }

@@ -21,17 +21,15 @@
 //! |---------------------------|-------------------------------------------------------|
 //! | run a program             | [`run`], [`#[main]`](main), [`runtime`]                |
 //! | start something beside    | [`spawn`], [`spawn_local`], [`spawn_blocking`], [`task`] |
+//! | end things together       | [`task_group`], [`task::scope`], [`JoinSet`], [`shield`] |
 //! | wait for all of many      | [`gather`](fn@gather), [`try_gather`], [`join!`], [`try_join!`] |
-//! | wait for the first        | [`race`](fn@race), [`race_ok`], [`race_staggered`]     |
+//! | wait for the first        | [`select!`], [`race`](fn@race), [`race_ok`], [`race_staggered`] |
 //! | wait for some of many     | [`wait`](fn@wait), [`as_completed`](fn@as_completed)   |
 //! | work on many items        | [`map_concurrent`](fn@map_concurrent)                  |
-//! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
-//! | start tasks that end together | [`task_group`], [`task::TaskGroup`], [`shield`] |
-//! | wait for the first of them | [`select!`]                                          |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
-//! | use the machine           | [`fs`]                                                |
+//! | use the machine           | [`fs`], [`process`], [`signal`]                        |
 //! | test                      | [`#[test]`](test), [`testing`]                         |
 //!
 //! # Against tokio and asyncio
@@ -48,11 +46,11 @@ pub mod __private;
 pub mod as_completed;
 pub mod fs;
 pub mod gather;
+mod group;
+pub mod join_set;
 mod many;
 pub mod map_concurrent;
 pub mod race;
-mod group;
-pub mod join_set;
 mod report;
 mod resolve;
 pub mod runtime;
@@ -60,7 +58,6 @@ pub mod scope;
 mod select;
 pub mod testing;
 pub mod time;
-
 pub mod wait;
 
 pub use ::sync::coop::{consume_budget, unconstrained};
@@ -75,23 +72,22 @@ pub use join_set::JoinSet;
 pub use macros::{main, test};
 pub use map_concurrent::{MapConcurrent, map_concurrent, map_concurrent_stream};
 pub use race::{Race, RaceErrors, RaceOk, race, race_ok, race_staggered};
-pub use reactor::net;
+pub use reactor::{net, signal};
 pub use wait::{
     AllCompleted, FirstCompleted, FirstError, FirstFailure, FirstMatch, Until, Wait, Waited, wait,
 };
-pub use reactor::{net, signal};
 
 use std::future::Future;
 
 /// Tasks: handles, errors, names, values of their own.
 pub mod task {
-    pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
     pub use crate::group::{
         Failure, FailureKind, GroupError, Grouping, NotStarted, Panic, Report, Shield, Start,
         Started, TaskGroup, UntilCancelled,
     };
     pub use crate::join_set::{AbortOnDrop, JoinMap, JoinSet};
     pub use crate::scope::{LocalScope, Scope, ScopeCancelled, ScopedHandle, local_scope, scope};
+    pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
     pub use executor::{
         AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
         LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,

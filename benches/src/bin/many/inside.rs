@@ -1,7 +1,7 @@
 //! Children that run inside one task, polled without any runtime.
 
 use crate::Contender;
-use bowerbird::{gather, task::scope};
+use bowerbird::{gather, task::local_scope};
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use std::{
     cell::RefCell,
@@ -61,7 +61,7 @@ fn contenders(wake: fn(&Asleep)) -> Vec<Contender> {
         }),
         Contender::new("task::scope", move |children| {
             let asleep = Asleep::default();
-            let all = scope(async |scope| {
+            let all = local_scope(async |scope| {
                 (0..children).for_each(|_| drop(scope.spawn(asleep.child())));
             });
             drive(all, || wake(&asleep));

@@ -2,6 +2,7 @@
 //!
 //! A file per promise, one binary for all.
 
+mod as_completed;
 mod bad_input;
 mod cancel;
 mod clock;
@@ -9,10 +10,14 @@ mod contexts;
 mod fairness;
 mod gather;
 mod join;
+mod join_macros;
 mod kits;
+mod map_concurrent;
 mod nesting;
 mod net;
 mod panics;
+mod race;
 mod shutdown;
 mod stage;
+mod wait;
 mod who_runs_what;

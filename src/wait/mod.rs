@@ -34,15 +34,16 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use sync::coop;
 
 /// Waits until some of `tasks` are done, and gives back both those that are and
 /// those that are not.
 ///
 /// `until` says when to stop: [`FirstCompleted`], [`AllCompleted`], [`FirstError`],
 /// [`FirstFailure`], [`FirstMatch`], or an [`Until`] of one's own. Whatever it says,
-/// the wait ends when all are done, and of no tasks at once. All that are found
-/// done in the same poll are in [`done`](Waited::done), in the order in which they
-/// were woken; at the first poll all are asked.
+/// the wait ends when all are done, and of no tasks at once. What is done by then is
+/// in [`done`](Waited::done), in the order of the wake-ups, also if the first would
+/// have been enough; at the first poll all are asked.
 ///
 /// Nothing is raised: a task that failed is one that is done. Nothing is cancelled:
 /// what is pending is given back, with its key, and can be waited for again, by
@@ -155,12 +156,22 @@ impl<F: Future + Unpin, U: Until<F::Output>> Wait<F, U> {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { crowd, keys, done, until, limit, location } = self;
         let mut is_enough = false;
-        let walk = crowd.walk(cx, |place, output| {
-            is_enough |= until.stop(&output);
-            done.push((Self::key(keys, place), output));
-            ControlFlow::<Infallible>::Continue(())
-        });
-        match walk {
+        let mut walk = |cx: &mut Context<'_>, is_enough: &mut bool| {
+            crowd.walk(cx, |place, output| {
+                *is_enough |= until.stop(&output);
+                done.push((Self::key(keys, place), output));
+                ControlFlow::<Infallible>::Continue(())
+            })
+        };
+        let mut end = walk(cx, &mut is_enough);
+        while is_enough && matches!(end, Walk::Interrupted) {
+            // The others of this turn may be done as well: what is done must not be
+            // called pending. It is one poll for each of them at most, of a task
+            // that will yield soon after.
+            let _budget = coop::enter(coop::BUDGET_DEFAULT);
+            end = walk(cx, &mut is_enough);
+        }
+        match end {
             Walk::Broken(never) => match never {},
             Walk::Empty => Poll::Ready(()),
             Walk::Through | Walk::Interrupted if is_enough => Poll::Ready(()),

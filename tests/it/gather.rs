@@ -177,3 +177,104 @@ fn a_gather_waits_as_long_as_its_slowest() {
         });
     });
 }
+
+#[bowerbird::test(clock = "virtual")]
+async fn the_order_is_that_of_the_arguments_whoever_is_done_first() {
+    let after = |secs: u64| async move {
+        bowerbird::time::sleep(Duration::from_secs(secs)).await;
+        secs
+    };
+    assert_eq!(gather((after(3), after(1), after(2))).await, (3, 1, 2));
+    let tasks = [3, 1, 2].map(|secs| spawn(after(secs)));
+    assert_eq!(gather(tasks).await.map(Result::unwrap), [3, 1, 2]);
+}
+
+#[test]
+fn who_cancels_the_parent_cancels_the_children() {
+    limited(|| {
+        for builder in flavors() {
+            let runtime = builder.build().unwrap();
+            let witness = Witness::default();
+            runtime.block_on(async {
+                let tokens: Vec<_> = (0..10).map(|_| witness.token()).collect();
+                let parent = spawn(async move {
+                    let child = |token| async move {
+                        let _token = token;
+                        pending::<()>().await;
+                    };
+                    gather((gather(tokens.into_iter().map(child).collect::<Vec<_>>()), async {}))
+                        .await
+                });
+                yield_now().await;
+                parent.abort();
+                assert!(parent.await.unwrap_err().is_cancelled());
+            });
+            assert_eq!(witness.count(), 10);
+        }
+    });
+}
+
+/// A gather owns futures; a handle is a future that waits for a task.
+#[bowerbird::test(clock = "virtual")]
+async fn who_cancels_a_gather_of_handles_lets_their_tasks_run_on() {
+    let witness = Witness::default();
+    let token = witness.token();
+    let child = spawn(async move {
+        let _token = token;
+        bowerbird::time::sleep(Duration::from_secs(2)).await;
+    });
+    let second = Duration::from_secs(1);
+    assert!(bowerbird::time::timeout(second, gather([child])).await.is_err());
+    assert_eq!(witness.count(), 0);
+    bowerbird::time::sleep(2 * second).await;
+    assert_eq!(witness.count(), 1);
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn a_childs_own_cancellation_is_an_output_and_the_others_run_on() {
+    let second = Duration::from_secs(1);
+    let tasks = [2, 3, 4].map(|secs| spawn(bowerbird::time::sleep(secs * second)));
+    tasks[1].abort();
+    let start = bowerbird::time::Instant::now();
+    let outputs = gather(tasks).await.map(|it| it.is_err_and(|e| e.is_cancelled()));
+    assert_eq!((outputs, start.elapsed()), ([false, true, false], 4 * second));
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn a_child_that_fails_ends_a_try_gather_and_leaves_tasks_of_handles_running() {
+    let second = Duration::from_secs(1);
+    let witness = Witness::default();
+    let token = witness.token();
+    let slow = spawn(async move {
+        let _token = token;
+        bowerbird::time::sleep(3 * second).await;
+    });
+    let fails = spawn(async move {
+        bowerbird::time::sleep(second).await;
+        panic!("on purpose");
+    });
+    let start = bowerbird::time::Instant::now();
+    let error = try_gather([slow, fails]).await.unwrap_err();
+    assert!(error.is_panic());
+    assert_eq!((start.elapsed(), witness.count()), (second, 0));
+    bowerbird::time::sleep(3 * second).await;
+    assert_eq!(witness.count(), 1);
+}
+
+/// All errors and all values, in order: what asyncio calls `return_exceptions`.
+#[bowerbird::test]
+async fn errors_are_outputs_like_others_unless_one_tries() {
+    let outputs = gather([ready(Ok(1)), ready(Err("no")), ready(Ok(3))]).await;
+    assert_eq!(outputs, [Ok(1), Err("no"), Ok(3)]);
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn a_failure_that_came_first_is_not_lost_to_a_cancellation_that_came_later() {
+    let second = Duration::from_secs(1);
+    let fails = async {
+        bowerbird::time::sleep(second).await;
+        Err::<(), _>("no")
+    };
+    let gathered = bowerbird::time::timeout(second, try_gather((fails, pending())));
+    assert_eq!(gathered.await, Ok(Err::<((), ()), _>("no")), "what is ready wins");
+}

@@ -2,6 +2,7 @@
 //!
 //! A file per promise, one binary for all.
 
+mod as_completed;
 mod bad_input;
 mod cancel;
 mod clock;
@@ -10,6 +11,7 @@ mod fairness;
 mod fs;
 mod gather;
 mod join;
+mod join_macros;
 mod kits;
 mod locals;
 mod nesting;
@@ -17,6 +19,12 @@ mod net;
 mod panics;
 mod reasons;
 mod scope;
+mod map_concurrent;
+mod nesting;
+mod net;
+mod panics;
+mod race;
 mod shutdown;
 mod stage;
+mod wait;
 mod who_runs_what;

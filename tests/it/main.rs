@@ -13,6 +13,8 @@ mod kits;
 mod nesting;
 mod net;
 mod panics;
+mod select;
+mod select_patterns;
 mod shutdown;
 mod stage;
 mod who_runs_what;

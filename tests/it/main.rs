@@ -24,6 +24,8 @@ mod nesting;
 mod net;
 mod panics;
 mod race;
+mod select;
+mod select_patterns;
 mod shutdown;
 mod stage;
 mod wait;

@@ -49,7 +49,7 @@ fn expand(select: &Select) -> TokenStream {
         None => code("$::__private::select::all_disabled()", [select.krate.clone()]),
     };
     if select.branches.is_empty() {
-        return code("{ $ }", [otherwise]);
+        return code("match () { () => $ }", [otherwise]);
     }
     let order = match select.order {
         Order::Fair => "fair",
@@ -62,6 +62,7 @@ fn expand(select: &Select) -> TokenStream {
             let mut output = {{
                 let enabled = $::__private::select::enabled([$]);
                 $
+                #[allow(unreachable_code, unreachable_patterns, unused_variables)]
                 let output = $::__private::select::{order}(enabled, $).await;
                 output
             }};
@@ -123,7 +124,6 @@ fn attempt(branch: &Branch, index: usize) -> TokenStream {
             let text = format!(
                 "|output| match output {{
                     $ => {taken},
-                    #[allow(unreachable_patterns)]
                     _ => ::core::option::Option::None,
                 }}"
             );
@@ -133,7 +133,6 @@ fn attempt(branch: &Branch, index: usize) -> TokenStream {
             let text = format!(
                 "|output| {{
                     let output = __Chosen::_{index}(output);
-                    #[allow(unused_variables, unreachable_patterns)]
                     match &output {{
                         __Chosen::_{index}($) => ::core::option::Option::Some(output),
                         _ => ::core::option::Option::None,

@@ -15,4 +15,5 @@ mod net;
 mod panics;
 mod shutdown;
 mod stage;
+mod tokens;
 mod who_runs_what;

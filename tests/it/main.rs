@@ -29,4 +29,5 @@ mod select_patterns;
 mod shutdown;
 mod stage;
 mod wait;
+mod tokens;
 mod who_runs_what;

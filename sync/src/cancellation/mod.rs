@@ -90,8 +90,8 @@ pub struct CancellationToken {
 struct Branch {
     cancelled: Milestone,
     tree: Arc<Lock<Tree<Weak<Self>>>>,
-    /// Its slot. `None` until it is in the tree.
-    index: Option<Index>,
+    /// Its slot.
+    index: Index,
 }
 
 impl CancellationToken {
@@ -99,11 +99,7 @@ impl CancellationToken {
     #[must_use]
     pub fn new() -> Self {
         let branch = Arc::new_cyclic(|branch: &Weak<Branch>| {
-            let mut index = None;
-            let tree = Tree::plant(|it| {
-                index = Some(it);
-                branch.clone()
-            });
+            let (tree, index) = Tree::plant(branch.clone());
             Branch { cancelled: Milestone::new(), tree: Arc::new(Lock::new(tree)), index }
         });
         Self { branch }
@@ -129,18 +125,20 @@ impl CancellationToken {
     /// ```
     #[must_use]
     pub fn child_token(&self) -> Self {
-        let tree = self.branch.tree.clone();
-        let mut child = Arc::new(Branch { cancelled: Milestone::new(), tree, index: None });
-        let parent = self.branch.index();
-        let birth = self.branch.tree.lock().grow(parent, |index| {
-            let branch = Arc::get_mut(&mut child).expect("nobody else knows it yet");
-            branch.index = Some(index);
-            Arc::downgrade(&child)
+        let parent = &self.branch;
+        let (mut held, mut birth) = (None, Birth::Growing);
+        let branch = Arc::new_cyclic(|branch| {
+            // Held until there is a branch: whoever cancels then finds it alive.
+            let mut tree = parent.tree.lock();
+            let (index, is_born) = tree.grow(parent.index, branch.clone());
+            (held, birth) = (Some(tree), is_born);
+            Branch { cancelled: Milestone::new(), tree: parent.tree.clone(), index }
         });
+        drop(held);
         if birth == Birth::Cut {
-            child.cancelled.reach();
+            branch.cancelled.reach();
         }
-        Self { branch: child }
+        Self { branch }
     }
 
     /// Cancels this token and all below it, without a reason. The first call
@@ -180,7 +178,7 @@ impl CancellationToken {
         }
         let mut felled = Felled(vec![]);
         let own = &self.branch;
-        own.tree.lock().cut(own.index(), reason, |branch| {
+        own.tree.lock().cut(own.index, reason, |branch| {
             // I1: whoever sees this flag sees those of all descendants, which were
             // raised before.
             match branch.upgrade() {
@@ -207,7 +205,7 @@ impl CancellationToken {
     /// Why it was cancelled, if it was, and if somebody said why.
     #[must_use]
     pub fn reason(&self) -> Option<Arc<str>> {
-        self.branch.tree.lock().reason(self.branch.index())
+        self.branch.tree.lock().reason(self.branch.index)
     }
 }
 
@@ -367,17 +365,9 @@ impl fmt::Debug for CancellationToken {
     }
 }
 
-impl Branch {
-    fn index(&self) -> Index {
-        self.index.expect("a token has its slot from its making on")
-    }
-}
-
 impl Drop for Branch {
     fn drop(&mut self) {
-        if let Some(index) = self.index {
-            self.tree.lock().release(index);
-        }
+        self.tree.lock().release(self.index);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which token hangs below which?
 //!
-//! The tokens that descend from one are the nodes of a [`Tree`]: slots of one
-//! vector which name one another by number. It is plain data, changed under the one
+//! The tokens that descend from one are the nodes of a [`Tree`]: slots in one
+//! row which name one another by number. It is plain data, changed under the one
 //! lock around it.
 //!
 //! ```text
@@ -40,7 +40,9 @@ pub(super) type Reason = Option<Arc<str>>;
 /// Tokens `T`, each below the one it was made from.
 #[derive(Debug)]
 pub(super) struct Tree<T> {
-    slots: Vec<Slot<T>>,
+    /// The first slot: many a tree has no other, and needs no memory for it.
+    root: Slot<T>,
+    others: Vec<Slot<T>>,
     /// The first of the vacant slots.
     vacant: Option<Index>,
 }
@@ -86,28 +88,24 @@ pub(super) enum Birth {
 }
 
 impl<T> Tree<T> {
-    /// A tree of one token.
-    pub(super) fn plant(make: impl FnOnce(Index) -> T) -> Self {
-        let mut tree = Self { slots: Vec::with_capacity(1), vacant: None };
-        let index = tree.occupy(Slot::Growing(Node { token: None, links: Links::default() }));
-        tree.node_mut(index).token = Some(make(index));
-        tree
+    /// A tree of one token, and where that is.
+    pub(super) fn plant(token: T) -> (Self, Index) {
+        let node = Node { token: Some(token), links: Links::default() };
+        let tree = Self { root: Slot::Growing(node), others: vec![], vacant: None };
+        (tree, Index::after(0))
     }
 
-    /// Adds the token that `make` makes, below `parent`, and cut if that is.
-    pub(super) fn grow(&mut self, parent: Index, make: impl FnOnce(Index) -> T) -> Birth {
+    /// Adds a token below `parent`, and cut if that is.
+    pub(super) fn grow(&mut self, parent: Index, token: T) -> (Index, Birth) {
         if let Slot::Cut(reason) = self.slot(parent) {
             let reason = reason.clone();
-            let index = self.occupy(Slot::Cut(reason));
-            drop(make(index));
-            return Birth::Cut;
+            return (self.occupy(Slot::Cut(reason)), Birth::Cut);
         }
         let next = self.links(parent).first_child;
         let links = Links { parent: Some(parent), next, ..Links::default() };
-        let index = self.occupy(Slot::Growing(Node { token: None, links }));
+        let index = self.occupy(Slot::Growing(Node { token: Some(token), links }));
         self.point_at(links, Some(index), Some(index));
-        self.node_mut(index).token = Some(make(index));
-        Birth::Growing
+        (index, Birth::Growing)
     }
 
     /// The token there has no handle left: its slot is vacant, or bare.
@@ -220,8 +218,8 @@ impl<T> Tree<T> {
                 index
             }
             None => {
-                let index = Index::after(self.slots.len());
-                self.slots.push(slot);
+                let index = Index::after(1 + self.others.len());
+                self.others.push(slot);
                 index
             }
         }
@@ -255,16 +253,22 @@ impl<T> Tree<T> {
     }
 
     fn slot(&self, index: Index) -> &Slot<T> {
-        &self.slots[index.at()]
+        match index.at() {
+            0 => &self.root,
+            at => &self.others[at - 1],
+        }
     }
 
     fn slot_mut(&mut self, index: Index) -> &mut Slot<T> {
-        &mut self.slots[index.at()]
+        match index.at() {
+            0 => &mut self.root,
+            at => &mut self.others[at - 1],
+        }
     }
 }
 
 impl Index {
-    /// The next one, after `count`.
+    /// The one after `count` others.
     fn after(count: usize) -> Self {
         let number = u32::try_from(count + 1).ok().and_then(NonZeroU32::new);
         Self(number.expect("a tree has less than four billion tokens"))
@@ -277,15 +281,19 @@ impl Index {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 impl<T> Tree<T> {
+    fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
+        std::iter::once(&self.root).chain(&self.others)
+    }
+
     /// How many slots there are, and how many of them are in use.
     pub(super) fn size(&self) -> (usize, usize) {
-        let vacant = self.slots.iter().filter(|it| matches!(it, Slot::Vacant(_))).count();
-        (self.slots.len(), self.slots.len() - vacant)
+        let used = self.slots().filter(|it| !matches!(it, Slot::Vacant(_))).count();
+        (self.slots().count(), used)
     }
 
     /// How many nodes are bare. Each of them holds several together.
     pub(super) fn bare(&self) -> usize {
-        let nodes = self.slots.iter().filter_map(|slot| match slot {
+        let nodes = self.slots().filter_map(|slot| match slot {
             Slot::Growing(node) if node.token.is_none() => Some(node),
             _ => None,
         });

@@ -11,6 +11,7 @@ mod sockets;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod timers;
+mod tokens;
 
 use super::{Case, Subject};
 use std::{
@@ -34,6 +35,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         sockets::ALL,
         tasks::ALL,
         timers::ALL,
+        tokens::ALL,
     ]
     .into_iter()
     .flatten()

@@ -58,10 +58,10 @@ use std::future::Future;
 /// Tasks: handles, errors, names, values of their own.
 pub mod task {
     pub use executor::{
-        AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
-        LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
-        current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
-        yield_now,
+        AbortHandle, AccessError, DeferHandle, Id, InheritedFuture, InheritedKey, JoinError,
+        JoinHandle, LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
+        current_abort_handle, current_task as current, defer_local, spawn, spawn_blocking,
+        spawn_local, yield_now,
     };
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
     pub use sync::wait_site::{Kind as WaitKind, WaitSite};

@@ -3,9 +3,9 @@
 use crate::{
     contain::drop_contained,
     shutdown::ShutdownReport,
-    task::{Stray, StrayPanic, error::JoinError},
+    task::{Stray, StrayPanic, error::JoinError, info::TaskInfo},
 };
-use std::{any::Any, fmt};
+use std::{any::Any, error::Error, fmt};
 
 /// Something went wrong and no handle will tell.
 ///
@@ -16,6 +16,14 @@ use std::{any::Any, fmt};
 pub enum Unhandled {
     /// A task panicked, and its handle had been dropped.
     TaskPanicked(JoinError),
+    /// A task gave an error, and its handle had been given up by
+    /// [`detach_reporting`](crate::JoinHandle::detach_reporting).
+    Failed {
+        /// Which task, as it was when the handle was given up.
+        task: TaskInfo,
+        /// What it gave.
+        error: Box<dyn Error + Send + Sync>,
+    },
     /// A destructor or a waker panicked. What it was, and the panic's message.
     Contained(&'static str, String),
     /// A blocking closure was cancelled because the system has no thread for it.
@@ -29,6 +37,9 @@ impl fmt::Display for Unhandled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TaskPanicked(error) => write!(f, "{error}, and nobody awaits it"),
+            Self::Failed { task, error } => {
+                write!(f, "{} failed, and nobody awaits it: {error}", task.label())
+            }
             Self::Contained(what, message) => write!(f, "{what} panicked: {message}"),
             Self::NoThread(error) => write!(
                 f,
@@ -42,17 +53,18 @@ impl fmt::Display for Unhandled {
 
 impl Unhandled {
     pub(crate) fn from_stray(stray: Stray) -> Self {
-        if let Some(error) = stray.error {
-            return Self::TaskPanicked(error);
-        }
-        let what = match stray.what {
-            StrayPanic::Detached => "a detached task",
+        let (what, payload) = match stray {
+            Stray::Detached(error) => return Self::TaskPanicked(error),
+            Stray::Failed(task, error) => return Self::Failed { task, error },
+            Stray::Panicked(what, payload) => (what, payload),
+        };
+        let what = match what {
             StrayPanic::FutureDrop => "the destructor of a finished future",
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
             StrayPanic::LocalDrop => "the destructor of a task-local's value",
         };
-        stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
+        Self::contained(what, payload)
     }
 }
 

@@ -89,10 +89,10 @@ pub mod task {
     pub use crate::scope::{LocalScope, Scope, ScopeCancelled, ScopedHandle, local_scope, scope};
     pub use crate::time::join::{AbortAndJoin, StillRunning, abort_and_join};
     pub use executor::{
-        AbortHandle, AccessError, Id, InheritedFuture, InheritedKey, JoinError, JoinHandle,
-        LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
-        current_abort_handle, current_task as current, spawn, spawn_blocking, spawn_local,
-        yield_now,
+        AbortHandle, AccessError, DeferHandle, Id, InheritedFuture, InheritedKey, JoinError,
+        JoinHandle, LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
+        current_abort_handle, current_task as current, defer_local, spawn, spawn_blocking,
+        spawn_local, yield_now,
     };
     pub use reactor::time::effective_deadline;
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};

@@ -35,6 +35,7 @@ mod config;
 mod contain;
 #[expect(unsafe_code, reason = "a pointer to the context in a thread-local, and a desk in it")]
 mod context;
+mod defer;
 mod deque;
 mod desk;
 #[expect(unsafe_code, reason = "runs a main future that borrows as a pinned task")]
@@ -72,6 +73,7 @@ mod worker;
 pub use builder::{BuildError, Builder};
 pub use chance::random_below;
 pub use config::Flavor;
+pub use defer::{DeferHandle, defer_local};
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};
 pub use metrics::{Metrics, WorkerMetrics};

@@ -17,12 +17,13 @@ use sync::{futurelock::Futurelock, wait_site::WaitSite};
 pub enum Unhandled {
     /// A task panicked, and its handle had been dropped.
     TaskPanicked(JoinError),
-    /// A task failed that nobody awaits: what it gave as its error.
-    #[non_exhaustive]
+    /// A task gave an error that nobody awaits: its handle had been given up by
+    /// [`detach_reporting`](crate::JoinHandle::detach_reporting), or it ran for
+    /// something that goes on.
     Failed {
-        /// The task, if it was one.
+        /// Which task, if it was one.
         task: Option<TaskInfo>,
-        /// Why.
+        /// What it gave.
         error: Box<dyn Error + Send + Sync>,
     },
     /// A destructor or a waker panicked. What it was, and the panic's message.
@@ -51,7 +52,7 @@ impl fmt::Display for Unhandled {
         match self {
             Self::TaskPanicked(error) => write!(f, "{error}, and nobody awaits it"),
             Self::Failed { task: Some(task), error } => {
-                write!(f, "{task} failed, and nobody awaits it: {error}")
+                write!(f, "{} failed, and nobody awaits it: {error}", task.label())
             }
             Self::Failed { task: None, error } => write!(f, "a task failed: {error}"),
             Self::Contained(what, message) => write!(f, "{what} panicked: {message}"),
@@ -76,17 +77,18 @@ impl fmt::Display for Unhandled {
 
 impl Unhandled {
     pub(crate) fn from_stray(stray: Stray) -> Self {
-        if let Some(error) = stray.error {
-            return Self::TaskPanicked(error);
-        }
-        let what = match stray.what {
-            StrayPanic::Detached => "a detached task",
+        let (what, payload) = match stray {
+            Stray::Detached(error) => return Self::TaskPanicked(error),
+            Stray::Failed(task, error) => return Self::Failed { task: Some(task), error },
+            Stray::Panicked(what, payload) => (what, payload),
+        };
+        let what = match what {
             StrayPanic::FutureDrop => "the destructor of a finished future",
             StrayPanic::OutputDrop => "the destructor of an output nobody took",
             StrayPanic::Waker => "the waker of a joining task",
             StrayPanic::LocalDrop => "the destructor of a task-local's value",
         };
-        stray.payload.map_or(Self::Contained(what, String::new()), |it| Self::contained(what, it))
+        Self::contained(what, payload)
     }
 }
 

@@ -1,7 +1,16 @@
 //! Keys whose values stay in their scope.
 
-use super::{future::TaskLocalFuture, inherited::Key, scope};
-use std::{any::Any, error::Error, fmt, future::Future, marker::PhantomData};
+use super::{inherited::Key, scope};
+use pin_project_lite::pin_project;
+use std::{
+    any::Any,
+    error::Error,
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 /// A static with a value of its own in each [`scope`](Self::scope), which tasks
 /// spawned there do not see. Made by [`task_local!`](crate::task_local).
@@ -59,7 +68,7 @@ impl<T: 'static> LocalKey<T> {
     /// # Ok::<(), bowerbird_executor::BuildError>(())
     /// ```
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> TaskLocalFuture<T, F> {
-        TaskLocalFuture::new(self, value, future)
+        TaskLocalFuture { key: self, value: Some(value), future: Some(future) }
     }
 
     /// Runs a closure in which the key has this value.
@@ -71,7 +80,7 @@ impl<T: 'static> LocalKey<T> {
         self.within(&value, body)
     }
 
-    pub(super) fn within<R>(&'static self, value: &T, body: impl FnOnce() -> R) -> R {
+    fn within<R>(&'static self, value: &T, body: impl FnOnce() -> R) -> R {
         scope::with_value(Key::of(self), value, body)
     }
 
@@ -146,3 +155,89 @@ impl fmt::Display for AccessError {
 }
 
 impl Error for AccessError {}
+
+pin_project! {
+    /// A future for which a task-local has a value. See [`LocalKey::scope`].
+    ///
+    /// # Panics
+    ///
+    /// If it is polled after it gave its output, or after its value was taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the future inside, which is also dropped in the scope.
+    pub struct TaskLocalFuture<T: 'static, F> {
+        key: &'static LocalKey<T>,
+        value: Option<T>,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<T: 'static, F> PinnedDrop for TaskLocalFuture<T, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(value) = this.value
+                && this.future.is_some()
+            {
+                this.key.within(value, || this.future.set(None));
+            }
+        }
+    }
+}
+
+impl<T: 'static, F> TaskLocalFuture<T, F> {
+    /// Takes the value out; the future cannot be polled any more. `None`: it was
+    /// taken already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use bowerbird_executor::{Builder, ThreadDriver, task_local};
+    /// use std::{cell::Cell, pin::pin};
+    ///
+    /// task_local! {
+    ///     static COUNT: Cell<u32>;
+    /// }
+    ///
+    /// # let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+    /// executor.block_on(async {
+    ///     let mut counting = pin!(COUNT.scope(Cell::new(0), async {
+    ///         COUNT.with(|it| it.set(it.get() + 1));
+    ///     }));
+    ///     counting.as_mut().await;
+    ///     assert_eq!(counting.as_mut().take_value(), Some(Cell::new(1)));
+    ///     assert_eq!(counting.take_value(), None);
+    /// });
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    pub fn take_value(self: Pin<&mut Self>) -> Option<T> {
+        self.project().value.take()
+    }
+}
+
+impl<T: 'static, F: Future> Future for TaskLocalFuture<T, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let Some(value) = this.value else {
+            panic!("a TaskLocalFuture was polled after its value was taken");
+        };
+        this.key.within(value, || {
+            let Some(future) = this.future.as_mut().as_pin_mut() else {
+                panic!("a TaskLocalFuture was polled after it gave its output");
+            };
+            let polled = future.poll(cx);
+            if polled.is_ready() {
+                this.future.set(None);
+            }
+            polled
+        })
+    }
+}
+
+impl<T: 'static, F> fmt::Debug for TaskLocalFuture<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskLocalFuture").field("key", self.key).finish_non_exhaustive()
+    }
+}

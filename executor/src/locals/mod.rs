@@ -44,7 +44,6 @@
 //! * All keys inherited, as in asyncio: then all values have to be `Sync`, and a
 //!   span or a transaction would live on in tasks that outlive it.
 
-mod future;
 mod inherited;
 mod inherited_key;
 mod key;
@@ -55,6 +54,5 @@ mod task_local;
 pub(crate) use inherited::Inherited;
 pub(crate) use scope::{Scope, carry, enter, inherited, outside};
 
-pub use future::TaskLocalFuture;
 pub use inherited_key::{InheritedFuture, InheritedKey};
-pub use key::{AccessError, LocalKey};
+pub use key::{AccessError, LocalKey, TaskLocalFuture};

@@ -23,6 +23,7 @@ use super::{
     join_state::{Complete, JoinState},
     record::{Birth, Record},
     state::{Claim, EndPoll, StartPoll, State, Wake},
+    stray::{Stray, StrayPanic},
     waker,
 };
 use crate::{
@@ -44,29 +45,6 @@ use sync::{
     shim::{atomic::Ordering::Relaxed, cell::UnsafeCell},
     wait_site,
 };
-
-/// A panic that no join handle hears of.
-#[derive(Debug)]
-pub(crate) struct Stray {
-    pub(crate) what: StrayPanic,
-    pub(crate) payload: Option<Box<dyn Any + Send>>,
-    pub(crate) error: Option<JoinError>,
-}
-
-/// Where it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StrayPanic {
-    /// A task whose handle was dropped.
-    Detached,
-    /// The destructor of a future that had already given its output.
-    FutureDrop,
-    /// The destructor of an output nobody took.
-    OutputDrop,
-    /// The waker of the task that joined.
-    Waker,
-    /// The destructor of a value that the task inherited.
-    LocalDrop,
-}
 
 /// How a kind of task is queued, and where its memory goes.
 ///
@@ -179,6 +157,7 @@ const fn vtable<F: Future, S: Schedule>() -> Vtable {
         discard: discard::<F, S>,
         free: free::<F, S>,
         look: look::<F, S>,
+        report: report::<F, S>,
     }
 }
 
@@ -252,8 +231,7 @@ unsafe fn poll<F: Future, S: Schedule>(
     // SAFETY: rule S, as above.
     let dropped = unsafe { empty(&this.stage) };
     if let Some(payload) = dropped {
-        let stray = Stray { what: StrayPanic::FutureDrop, payload: Some(payload), error: None };
-        S::stray(this.schedule.home(), stray);
+        S::stray(this.schedule.home(), Stray::Panicked(StrayPanic::FutureDrop, payload));
     }
     Poll::Ready(output)
 }
@@ -354,8 +332,7 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
     let Some(waker) = waker else { return };
     if let Err(payload) = caught(|| waker.wake()) {
-        let stray = Stray { what: StrayPanic::Waker, payload: Some(payload), error: None };
-        S::stray(home, stray);
+        S::stray(home, Stray::Panicked(StrayPanic::Waker, payload));
     }
 }
 
@@ -363,8 +340,7 @@ unsafe fn complete<F: Future, S: Schedule>(
 #[cold]
 fn drop_locals<S: Schedule>(home: NonNull<Home>, record: &Record) {
     if let Some(Err(payload)) = record.take_locals().map(|it| caught(|| drop(it))) {
-        let what = StrayPanic::LocalDrop;
-        S::stray(home, Stray { what, payload: Some(payload), error: None });
+        S::stray(home, Stray::Panicked(StrayPanic::LocalDrop, payload));
     }
 }
 
@@ -379,14 +355,8 @@ unsafe fn discard<F: Future, S: Schedule>(header: NonNull<Header>) {
         unsafe { stage.replace(Stage::Empty) }
     });
     let stray = match stage {
-        Stage::Output(Err(error)) if error.is_panic() => {
-            Some(Stray { what: StrayPanic::Detached, payload: None, error: Some(error) })
-        }
-        stage => caught(|| drop(stage)).err().map(|payload| Stray {
-            what: StrayPanic::OutputDrop,
-            payload: Some(payload),
-            error: None,
-        }),
+        Stage::Output(Err(error)) if error.is_panic() => Some(Stray::Detached(error)),
+        stage => caught(|| drop(stage)).err().map(|it| Stray::Panicked(StrayPanic::OutputDrop, it)),
     };
     if let Some(stray) = stray {
         S::stray(home, stray);
@@ -454,6 +424,11 @@ unsafe fn look<F: Future, S: Schedule>(header: NonNull<Header>) -> Option<TaskIn
     let this = unsafe { header.cast::<Cell<F, S>>().as_ref() };
     // SAFETY: the home is alive as long as the cell.
     unsafe { this.schedule.home().as_ref() }.look(this.header.record())
+}
+
+unsafe fn report<F: Future, S: Schedule>(header: NonNull<Header>, stray: Stray) {
+    // SAFETY: the caller holds a reference.
+    S::stray(unsafe { header.cast::<Cell<F, S>>().as_ref() }.schedule.home(), stray);
 }
 
 /// Asks for the end of a task of which the caller holds a reference or the join.

@@ -12,6 +12,7 @@ use super::{
     join_state::JoinState,
     record::Record,
     state::{Release, State, Wake},
+    stray::Stray,
 };
 use std::{
     ptr::{self, NonNull},
@@ -60,6 +61,7 @@ pub(super) struct Vtable {
     pub(super) discard: unsafe fn(NonNull<Header>),
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) look: unsafe fn(NonNull<Header>) -> Option<TaskInfo>,
+    pub(super) report: unsafe fn(NonNull<Header>, Stray),
 }
 
 impl Header {

@@ -17,6 +17,7 @@ use super::{
     info::{Id, TaskInfo},
     join_state::Join,
     record::Record,
+    stray::Stray,
 };
 use std::{marker::PhantomData, ptr::NonNull, sync::Arc, task::Waker};
 use sync::shim::{self, atomic::Ordering::Relaxed};
@@ -111,6 +112,12 @@ impl Reference {
 
     pub(crate) fn id(&self) -> Id {
         self.header().record().id()
+    }
+
+    /// Reports what no handle tells of the task.
+    pub(crate) fn report(&self, stray: Stray) {
+        // SAFETY: a counted reference keeps the cell.
+        unsafe { (self.header().vtable.report)(self.0, stray) }
     }
 
     /// What can be seen of the task, while it lives.
@@ -218,6 +225,12 @@ impl<T> Joiner<T> {
     /// A number that no other living task has.
     pub(crate) fn address(&self) -> usize {
         self.header.as_ptr().addr()
+    }
+
+    /// Which task it is or, nameless, was.
+    pub(crate) fn identity(&self) -> TaskInfo {
+        let info = self.look().unwrap_or_else(|| self.header().record().fields(|_| None));
+        TaskInfo { waits_for: None, ..info }
     }
 
     /// What can be seen of the task, while it lives.

@@ -193,6 +193,14 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// The end that awaits the task, if there is one.
+    pub(super) fn into_joiner(self) -> Option<Joiner<T>> {
+        match self.link {
+            Link::Task(joiner) => Some(joiner),
+            Link::Refused | Link::Taken => None,
+        }
+    }
+
     /// The result of a task that [is finished](Self::is_finished): for combinators.
     ///
     /// # Panics

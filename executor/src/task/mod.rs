@@ -8,6 +8,7 @@
 //!   record, info        what others see of a task
 //!   home                where memory comes from and goes
 //!   join, error         what users hold
+//!   stray, reporting    what is reported instead
 //! ```
 //!
 //! Nothing here knows a scheduler: how a task is queued is [`Schedule`]'s, a trait
@@ -29,16 +30,19 @@ pub(crate) mod join;
 pub(crate) mod join_state;
 #[expect(unsafe_code, reason = "reads back a pointer to a static location")]
 pub(crate) mod record;
+mod reporting;
 pub(crate) mod state;
+mod stray;
 #[expect(unsafe_code, reason = "std builds wakers from raw parts")]
 mod waker;
 
-pub(crate) use cell::{Schedule, Stray, StrayPanic};
+pub(crate) use cell::Schedule;
 pub(crate) use header::Why;
 pub(crate) use holders::Task;
 pub(crate) use home::{Home, Tenant};
 pub(crate) use info::Nature;
 pub(crate) use record::{Birth, Record};
+pub(crate) use stray::{Stray, StrayPanic};
 
 use std::{
     future::Future,

@@ -11,7 +11,7 @@ task_local! {
 
 pub(super) const ALL: &[Case] = &[
     Case {
-        future: "executor::locals::future::TaskLocalFuture",
+        future: "executor::locals::key::TaskLocalFuture",
         make: || {
             gated(|gate| async move {
                 let inside = OWN.scope("a value".to_owned(), async {

@@ -186,9 +186,9 @@ impl<U: Future + Send + 'static> Every<U> {
     {
         let jitter = Jitter::new(self.jitter, self.seed);
         let first = Instant::now() + self.first;
-        let name = self.name.unwrap_or_else(|| {
-            format!("every {:?} at {}", self.period, self.location).into()
-        });
+        let name = self
+            .name
+            .unwrap_or_else(|| format!("every {:?} at {}", self.period, self.location).into());
         periodic::start(Plan {
             rhythm: Rhythm::new(first, self.period, self.missed, jitter),
             overlap: self.overlap,

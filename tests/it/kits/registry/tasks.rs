@@ -30,20 +30,38 @@ enum End {
 }
 
 /// A runtime on this thread.
-struct Stage {
-    runtime: Runtime,
+pub(super) struct Stage {
+    pub(super) runtime: Runtime,
     is_running: Cell<bool>,
 }
 
 impl Stage {
     fn new() -> Rc<Self> {
+        Self::with(Builder::new_current_thread())
+    }
+
+    /// Its clock stands still, and jumps when nobody can go on.
+    pub(super) fn paused() -> Rc<Self> {
+        Self::with(Builder::new_current_thread().paused_clock())
+    }
+
+    fn with(builder: Builder) -> Rc<Self> {
         // Panics of tasks are part of the play.
-        let runtime = Builder::new_current_thread().on_unhandled(|_| ()).build().unwrap();
+        let runtime = builder.on_unhandled(|_| ()).build().unwrap();
         Rc::new(Self { runtime, is_running: Cell::new(false) })
     }
 
     /// Gives everybody who can go on some turns. Does nothing if it does already.
     fn run(&self) {
+        self.play(async {
+            for _ in 0..3 {
+                yield_now().await;
+            }
+        });
+    }
+
+    /// Lets the runtime run while `main` does. Does nothing if it runs already.
+    pub(super) fn play(&self, main: impl Future<Output = ()>) {
         struct Running<'a>(&'a Cell<bool>);
         impl Drop for Running<'_> {
             fn drop(&mut self) {
@@ -55,11 +73,7 @@ impl Stage {
             return;
         }
         let _running = Running(&self.is_running);
-        self.runtime.block_on(async {
-            for _ in 0..3 {
-                yield_now().await;
-            }
-        });
+        self.runtime.block_on(main);
     }
 }
 

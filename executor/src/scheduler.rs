@@ -313,7 +313,15 @@ impl Scheduler {
                 // Whoever is engaged lets a worker look when it is over.
                 return false;
             }
-            if self.harvest(|driver| usize::from(driver.advance_idle())) > 0 {
+            // A waker that panics comes after the jump: somebody else may have been
+            // woken, and if not, there is the next deadline to jump to.
+            let mut has_panicked = true;
+            let has_jumped = self.harvest(|driver| {
+                let has_jumped = driver.advance_idle();
+                has_panicked = false;
+                usize::from(has_jumped)
+            });
+            if has_jumped > 0 || has_panicked {
                 return true;
             }
             self.engaged.fetch_sub(1, AcqRel);

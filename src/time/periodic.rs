@@ -71,6 +71,10 @@ pub enum OnError {
 }
 
 /// What a run gives: nothing, or a `Result` without a value.
+#[diagnostic::on_unimplemented(
+    message = "a run cannot give `{Self}`",
+    note = "what is done again and again gives `()`, or `Result<(), E>` with an error of any kind"
+)]
 pub trait Outcome {
     /// Why it failed, if it did.
     #[doc(hidden)]

@@ -24,7 +24,10 @@ use std::{
 /// Runs `future` for `duration` at most, counted from its first poll.
 ///
 /// Ready work wins: `future` is polled at least once, also when `duration` is
-/// zero, and its output counts even if the deadline has passed meanwhile.
+/// zero, and its output counts even if the deadline has passed meanwhile. The
+/// clock is looked at when the first poll has to wait, or asks for the
+/// [`effective_deadline`](super::effective_deadline): a first poll that goes on and
+/// on is not counted. With [`timeout_scope`](super::timeout_scope()) it is.
 ///
 /// # Errors
 ///

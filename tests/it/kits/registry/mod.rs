@@ -6,6 +6,7 @@ mod combining;
 mod conditions;
 mod gathering;
 mod locals;
+mod limits;
 mod locks;
 mod sockets;
 mod tasks;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         conditions::ALL,
         gathering::ALL,
         locals::ALL,
+        limits::ALL,
         locks::ALL,
         sockets::ALL,
         tasks::ALL,

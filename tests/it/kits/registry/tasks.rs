@@ -37,13 +37,33 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Rc<Self> {
+        Self::with(Builder::new_current_thread())
+    }
+
+    /// Its clock stands still, and jumps when nobody can go on.
+    pub(super) fn paused() -> Rc<Self> {
+        Self::with(Builder::new_current_thread().paused_clock())
+    }
+
+    fn with(builder: Builder) -> Rc<Self> {
         // Panics of tasks are part of the play.
-        let runtime = Builder::new_current_thread().on_unhandled(|_| ()).build().unwrap();
+        let runtime = builder.on_unhandled(|_| ()).build().unwrap();
         Rc::new(Self { runtime, is_running: Cell::new(false) })
     }
 
     /// Gives everybody who can go on some turns. Does nothing if it does already.
     pub(super) fn run(&self) {
+        self.play(async {
+            // More than the turns after which a thread looks for what was spawned
+            // outside, however busy it is.
+            for _ in 0..64 {
+                yield_now().await;
+            }
+        });
+    }
+
+    /// Lets the runtime run while `main` does. Does nothing if it runs already.
+    pub(super) fn play(&self, main: impl Future<Output = ()>) {
         struct Running<'a>(&'a Cell<bool>);
         impl Drop for Running<'_> {
             fn drop(&mut self) {
@@ -55,13 +75,7 @@ impl Stage {
             return;
         }
         let _running = Running(&self.is_running);
-        self.runtime.block_on(async {
-            // More than the turns after which a thread looks for what was spawned
-            // outside, however busy it is.
-            for _ in 0..64 {
-                yield_now().await;
-            }
-        });
+        self.runtime.block_on(main);
     }
 }
 

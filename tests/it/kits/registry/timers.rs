@@ -68,7 +68,7 @@ impl Drop for Stage {
 }
 
 /// A step moves the clock by less than half of what is to be waited for.
-fn timed<F: Future<Output = ()> + 'static>(make: impl FnOnce() -> F) -> Subject {
+pub(super) fn timed<F: Future<Output = ()> + 'static>(make: impl FnOnce() -> F) -> Subject {
     let stage = Stage::enter();
     let future = Box::pin(make());
     assert_eq!(stage.0.next_deadline(Seat(0)), None, "set before the first poll");

@@ -180,7 +180,6 @@ struct Tour<'a> {
     stop: CancellationToken,
     progress: Arc<Progress>,
     client: Arc<Client>,
-    server: Arc<Server>,
     /// Ends the server.
     close: CancellationToken,
     served: bowerbird::JoinHandle<server::Served>,
@@ -207,7 +206,7 @@ impl<'a> Tour<'a> {
         let served = group.spawn_named("server", async move { Ok(serving.serve(listener).await?) });
         let client = Arc::new(Client::new(address));
         let progress = Arc::new(Progress::default());
-        Ok(Self { args, database, store, stop, progress, client, server, close, served })
+        Ok(Self { args, database, store, stop, progress, client, close, served })
     }
 
     /// Goes round as often as asked, or until interrupted; then ends the server.

@@ -1,7 +1,7 @@
 //! A web client: connections that are kept and used again, a deadline for each
 //! request.
 
-use crate::wire::{Response, Wire};
+use super::wire::{Response, Wire};
 use bowerbird::{net::TcpStream, time::timeout};
 use std::{io, net::SocketAddr, sync::Mutex, time::Duration};
 

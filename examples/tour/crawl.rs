@@ -6,7 +6,7 @@
 //! yet stored. When the tour is interrupted, requests in flight are finished and
 //! stored, and no new one is begun.
 
-use crate::{
+use super::{
     client::Client,
     report::Progress,
     store::{PageRow, Store},

@@ -4,7 +4,7 @@
 //! stop it accepts no more; a connection that waits for a request ends at once,
 //! one that has begun a request finishes it.
 
-use crate::{
+use super::{
     site::{Page, Site},
     wire::{Head, Refused, Request, Wire, reason},
 };

@@ -1,6 +1,6 @@
 //! What is served: the files below one folder, and a listing of each folder.
 
-use crate::text;
+use super::text;
 use bowerbird::fs;
 use std::{
     io,

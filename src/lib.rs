@@ -25,7 +25,7 @@
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |
-//! | use the machine           | [`fs`]                                                |
+//! | use the machine           | [`fs`], [`process`], [`signal`]                        |
 //! | test                      | [`#[test]`](test), [`testing`]                         |
 //!
 //! # Against tokio and asyncio
@@ -51,7 +51,7 @@ pub use executor::{JoinHandle, block_in_place, spawn, spawn_blocking, spawn_loca
 pub use gather::{Gather, TryGather, gather, try_gather};
 #[cfg(feature = "macros")]
 pub use macros::{main, test};
-pub use reactor::{net, signal};
+pub use reactor::{net, process, signal};
 
 use std::future::Future;
 

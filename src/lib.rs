@@ -76,6 +76,7 @@ pub use reactor::{net, signal};
 pub use wait::{
     AllCompleted, FirstCompleted, FirstError, FirstFailure, FirstMatch, Until, Wait, Waited, wait,
 };
+pub use reactor::{net, process, signal};
 
 use std::future::Future;
 

@@ -24,6 +24,7 @@ mod metrics;
 mod models;
 pub mod net;
 mod poller;
+pub mod process;
 mod reactor;
 mod readiness;
 mod registry;

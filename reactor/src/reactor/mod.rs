@@ -163,6 +163,15 @@ struct Parts {
     counters: Counters,
 }
 
+impl Drop for Parts {
+    /// Whoever still waits hears of the end, as at a `close`.
+    fn drop(&mut self) {
+        let mut wakers = Wakers::new();
+        self.registry.close(&mut wakers);
+        drop(wakers);
+    }
+}
+
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")

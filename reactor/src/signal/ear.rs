@@ -4,13 +4,14 @@ use super::{kind::SignalKind, line::Line};
 use crate::{
     context,
     readiness::{Interest, Ready},
-    registry::Registration,
+    registry::{Registration, Registry},
     source::{Direction, Place},
 };
 use std::{
     io,
     os::{fd::AsFd, unix::net::UnixStream},
     panic::Location,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 use sync::{
@@ -44,18 +45,22 @@ impl Drop for Claim {
 
 impl Ear {
     /// Hears every signal from now on, with the reactor of this thread.
-    pub(crate) fn new(kind: SignalKind, location: &'static Location<'static>) -> io::Result<Self> {
+    pub(super) fn here(kind: SignalKind, location: &'static Location<'static>) -> io::Result<Self> {
         let registry = context::with_current_at(location, |reactor, _| reactor.registry().clone());
+        Self::new(kind, &registry)
+    }
+
+    /// Hears every signal from now on.
+    pub(crate) fn new(kind: SignalKind, registry: &Arc<Registry>) -> io::Result<Self> {
         let line = Line::of(kind)?;
         let heard = line.count();
         let told_by = line.join(kind).map_err(|cause| about(kind, &cause))?;
         let claim = Claim { kind, line };
         let (fd, interest) = (told_by.as_fd(), Interest::READABLE);
-        let registration = Registration::new(&registry, fd, interest, Ready::EMPTY)?;
+        let registration = Registration::new(registry, fd, interest, Ready::EMPTY)?;
         Ok(Self { registration, _told_by: told_by, claim, heard })
     }
 
-    #[expect(dead_code, reason = "soon")]
     pub(crate) fn registration(&self) -> &Registration {
         &self.registration
     }

@@ -92,7 +92,7 @@ impl Future for CtrlC {
         let Self { ear, location } = &mut *self;
         let listening = match ear {
             Some(ear) => ear,
-            None => ear.insert(Ear::new(SignalKind::interrupt(), location)?),
+            None => ear.insert(Ear::here(SignalKind::interrupt(), location)?),
         };
         listening.poll_hear(cx, location)
     }
@@ -127,7 +127,7 @@ impl Future for CtrlC {
 #[doc(alias = "open_signal_receiver")]
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    Ok(Signal { ear: Ear::new(kind, Location::caller())?, kind })
+    Ok(Signal { ear: Ear::here(kind, Location::caller())?, kind })
 }
 
 /// A listener for one signal, made by [`signal`]. Also a stream.

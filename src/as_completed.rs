@@ -81,6 +81,7 @@ impl<F: Future> AsCompleted<F> {
     /// # Examples
     ///
     /// See [`as_completed`].
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it")]
     #[track_caller]
     pub fn next(&mut self) -> Next<'_, Self> {
         self.location = Location::caller();
@@ -184,6 +185,7 @@ impl<F: Future> AsCompletedWithin<F> {
     /// # Panics
     ///
     /// A poll that has to wait panics on a thread without a reactor.
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it")]
     #[track_caller]
     pub fn next(&mut self) -> Next<'_, Self> {
         self.completed.location = Location::caller();

@@ -1,7 +1,7 @@
 //! Tests of [`gather`](super::gather) with children that are woken by hand.
 
 use super::{gather, try_gather};
-use crate::many::probe::{bench, polls, probe, probes, ready_now};
+use crate::many::tests::{bench, polls, probe, probes, ready_now};
 use proptest::prelude::*;
 use std::{
     cell::Cell,

@@ -307,7 +307,7 @@ impl<F> fmt::Debug for Crowd<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::many::probe::{bench, polls, probe, probes};
+    use crate::many::tests::{bench, polls, probe, probes};
     use proptest::prelude::*;
     use std::{collections::BTreeMap, future::poll_fn};
 
@@ -407,7 +407,7 @@ mod tests {
             let mut inside = BTreeMap::new();
             let (mut joined, mut came) = (vec![], vec![]);
             let mut is_due = true;
-            let count = std::sync::Arc::new(crate::many::probe::Count::default());
+            let count = std::sync::Arc::new(crate::many::tests::Count::default());
             let waker = std::task::Waker::from(count.clone());
             let ends = (0..100).map(Deed::Finish).chain((0..200).map(|_| Deed::Poll(4)));
             for deed in deeds.into_iter().chain(ends) {

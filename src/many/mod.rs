@@ -27,4 +27,4 @@ pub(crate) mod tuples;
 mod turn;
 
 #[cfg(test)]
-pub(crate) mod probe;
+pub(crate) mod tests;

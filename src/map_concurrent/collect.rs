@@ -38,11 +38,9 @@ impl<S: Stream, C: Default + Extend<S::Item>> Future for Collect<S, C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C> {
         let mut this = self.project();
-        loop {
-            match ready!(this.stream.as_mut().as_pin_mut().expect(OVER).poll_next(cx)) {
-                Some(output) => this.collection.extend([output]),
-                None => break,
-            }
+        let mut stream = this.stream.as_mut().as_pin_mut().expect(OVER);
+        while let Some(output) = ready!(stream.as_mut().poll_next(cx)) {
+            this.collection.extend([output]);
         }
         this.stream.set(None);
         Poll::Ready(mem::take(this.collection))
@@ -80,8 +78,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<C, E>> {
         let mut this = self.project();
+        let mut stream = this.stream.as_mut().as_pin_mut().expect(OVER);
         let end = loop {
-            match ready!(this.stream.as_mut().as_pin_mut().expect(OVER).poll_next(cx)) {
+            match ready!(stream.as_mut().poll_next(cx)) {
                 Some(Ok(value)) => this.collection.extend([value]),
                 Some(Err(error)) => break Err(error),
                 None => break Ok(mem::take(this.collection)),

@@ -220,6 +220,7 @@ where
     /// # Examples
     ///
     /// See [`map_concurrent`].
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it")]
     pub fn next(&mut self) -> Next<'_, Self>
     where
         S: Unpin,

@@ -1,7 +1,7 @@
 //! Tests of races whose runners are woken by hand.
 
 use super::{race, race_ok, race_staggered};
-use crate::many::probe::{bench, polls, probe, probes, ready_now};
+use crate::many::tests::{bench, polls, probe, probes, ready_now};
 use std::{
     future::{Ready, pending, ready},
     panic::{AssertUnwindSafe, catch_unwind},

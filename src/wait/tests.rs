@@ -1,7 +1,7 @@
 //! Tests of waits for futures that are woken by hand.
 
 use super::{AllCompleted, FirstCompleted, FirstError, FirstMatch, Waited, wait};
-use crate::many::probe::{Steering, bench, polls, probe, probes};
+use crate::many::tests::{Steering, bench, polls, probe, probes};
 use std::{
     future::{Future, Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},

@@ -41,7 +41,6 @@ async fn values_come_in_order_with_a_comma_at_the_end_and_without() {
 }
 
 #[bowerbird::test]
-#[expect(clippy::let_unit_value, reason = "that it is the unit is the point")]
 async fn nothing_can_be_joined() {
     let () = join!();
     assert_eq!(try_join!() as Result<(), u8>, Ok(()));

@@ -1,4 +1,5 @@
-//! Futures that are steered by hand, and a bench to poll what is made of them.
+//! What tests of combinators share: futures that are steered by hand, and a bench to
+//! poll what is made of them.
 
 use std::{
     cell::{Cell, RefCell},

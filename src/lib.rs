@@ -72,11 +72,10 @@ pub use join_set::JoinSet;
 pub use macros::{main, test};
 pub use map_concurrent::{MapConcurrent, map_concurrent, map_concurrent_stream};
 pub use race::{Race, RaceErrors, RaceOk, race, race_ok, race_staggered};
-pub use reactor::{net, signal};
+pub use reactor::{net, process, signal};
 pub use wait::{
     AllCompleted, FirstCompleted, FirstError, FirstFailure, FirstMatch, Until, Wait, Waited, wait,
 };
-pub use reactor::{net, process, signal};
 
 use std::future::Future;
 

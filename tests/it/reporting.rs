@@ -27,7 +27,9 @@ fn an_error_is_heard_with_its_task() {
     let heard = Arc::new(Mutex::new(None));
     let theirs = heard.clone();
     let builder = Builder::new_current_thread().on_unhandled(move |what| {
-        let Unhandled::Failed { task: Some(task), error } = what else { panic!("something else: {what}") };
+        let Unhandled::Failed { task: Some(task), error } = what else {
+            panic!("something else: {what}")
+        };
         let kind = error.downcast_ref::<io::Error>().unwrap().kind();
         *theirs.lock().unwrap() = Some((task.clone(), kind, what.to_string()));
     });

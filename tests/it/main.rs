@@ -8,6 +8,7 @@ mod clock;
 mod contexts;
 mod fairness;
 mod gather;
+mod groups;
 mod join;
 mod kits;
 mod nesting;

@@ -4,6 +4,7 @@
 mod channels;
 mod conditions;
 mod gathering;
+mod groups;
 mod locks;
 mod sockets;
 mod tasks;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         channels::ALL,
         conditions::ALL,
         gathering::ALL,
+        groups::ALL,
         locks::ALL,
         sockets::ALL,
         tasks::ALL,

@@ -30,20 +30,20 @@ enum End {
 }
 
 /// A runtime on this thread.
-struct Stage {
-    runtime: Runtime,
+pub(super) struct Stage {
+    pub(super) runtime: Runtime,
     is_running: Cell<bool>,
 }
 
 impl Stage {
-    fn new() -> Rc<Self> {
+    pub(super) fn new() -> Rc<Self> {
         // Panics of tasks are part of the play.
         let runtime = Builder::new_current_thread().on_unhandled(|_| ()).build().unwrap();
         Rc::new(Self { runtime, is_running: Cell::new(false) })
     }
 
     /// Gives everybody who can go on some turns. Does nothing if it does already.
-    fn run(&self) {
+    pub(super) fn run(&self) {
         struct Running<'a>(&'a Cell<bool>);
         impl Drop for Running<'_> {
             fn drop(&mut self) {
@@ -56,7 +56,9 @@ impl Stage {
         }
         let _running = Running(&self.is_running);
         self.runtime.block_on(async {
-            for _ in 0..3 {
+            // More than the turns after which a thread looks for what was spawned
+            // outside, however busy it is.
+            for _ in 0..64 {
                 yield_now().await;
             }
         });

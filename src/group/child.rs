@@ -60,11 +60,11 @@ enum Stage {
 impl<F, E> Child<F, E> {
     #[track_caller]
     pub(super) fn new(future: F, admission: Admission, ledger: Arc<Ledger<E>>) -> Self {
-        // Asked for here, so that a wait for it names the spawn.
-        let turn = match admission.limit {
-            Some(limit) => Some(limit.acquire_owned()),
-            None => None,
-        };
+        let mut turn = None;
+        if let Some(limit) = admission.limit {
+            // Not in a closure, so that a wait for it names the spawn.
+            turn = Some(limit.acquire_owned());
+        }
         let (future, stage, member) = (Some(future), Stage::Fresh, admission.member);
         Self { turn, future, stage, permit: None, member, ledger }
     }

@@ -12,6 +12,7 @@ mod delay_queue;
 mod fairness;
 mod fs;
 mod gather;
+mod groups;
 mod join;
 mod join_macros;
 mod kits;

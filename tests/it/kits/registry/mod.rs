@@ -7,6 +7,7 @@ mod conditions;
 mod gathering;
 mod limits;
 mod locals;
+mod groups;
 mod locks;
 mod sockets;
 mod tasks;
@@ -33,6 +34,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         gathering::ALL,
         locals::ALL,
         limits::ALL,
+        groups::ALL,
         locks::ALL,
         sockets::ALL,
         tasks::ALL,

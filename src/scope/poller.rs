@@ -247,10 +247,7 @@ impl<C: Future<Output = ()> + ?Sized, B: Future> Running<'_, C, B> {
     }
 }
 
-fn poll_body<B: Future>(
-    body: Pin<&mut Option<B>>,
-    cx: &mut Context<'_>,
-) -> Poll<B::Output> {
+fn poll_body<B: Future>(body: Pin<&mut Option<B>>, cx: &mut Context<'_>) -> Poll<B::Output> {
     match body.as_pin_mut() {
         Some(body) => body.poll(cx),
         None => unreachable!("the body is a member until its end"),

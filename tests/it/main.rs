@@ -9,6 +9,8 @@ mod contexts;
 mod fairness;
 mod gather;
 mod join;
+mod join_map;
+mod join_set;
 mod kits;
 mod nesting;
 mod net;

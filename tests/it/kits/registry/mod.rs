@@ -5,6 +5,8 @@ mod channels;
 mod conditions;
 mod gathering;
 mod locks;
+#[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
+mod sets;
 mod sockets;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
@@ -27,6 +29,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         conditions::ALL,
         gathering::ALL,
         locks::ALL,
+        sets::ALL,
         sockets::ALL,
         tasks::ALL,
         timers::ALL,

@@ -22,6 +22,8 @@
 //! | run a program             | [`run`], [`#[main]`](main), [`runtime`]                |
 //! | start something beside    | [`spawn`], [`spawn_local`], [`spawn_blocking`], [`task`] |
 //! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | own many tasks            | [`JoinSet`], [`task::JoinMap`]                         |
+//! | borrow in what runs beside | [`task::scope`]                                       |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |

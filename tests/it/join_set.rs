@@ -3,10 +3,10 @@
 use crate::stage::{Door, Opens, Witness, assert_serves, flavors, limited, message, multi, single};
 use bowerbird::{
     JoinSet,
-    runtime::{Builder, LocalRuntime},
+    runtime::Builder,
     spawn,
     sync::{Event, Semaphore, oneshot},
-    task::{AbortHandle, AbortOnDrop, WaitKind},
+    task::{AbortHandle, WaitKind},
     time::{Duration, sleep},
     yield_now,
 };
@@ -16,7 +16,6 @@ use std::{
     future::{Future, pending},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    rc::Rc,
     sync::Arc,
     task::{Context, Waker},
 };
@@ -468,95 +467,6 @@ fn closures_that_block_are_joined_too() {
     });
 }
 
-mod spawn_local {
-    use super::*;
-
-    fn indices(set: &mut JoinSet<usize>) {
-        for n in 0..8 {
-            let shared = Rc::new(n);
-            set.spawn_local(async move { *shared });
-        }
-    }
-
-    fn pending_tasks(set: &mut JoinSet<()>) -> Vec<oneshot::Receiver<()>> {
-        let spawn = |_| {
-            let (sender, receiver) = oneshot::channel::<()>();
-            set.build_task().name("local").spawn_local(async move {
-                pending::<()>().await;
-                drop(sender);
-            });
-            receiver
-        };
-        (0..8).map(spawn).collect()
-    }
-
-    #[test]
-    fn local_tasks_are_joined() {
-        limited(|| {
-            for builder in flavors() {
-                builder.build().unwrap().block_on(async {
-                    let mut set = JoinSet::new();
-                    indices(&mut set);
-                    assert!(set.try_join_next().is_none());
-                    assert_eq!(drain(&mut set).await, (0..8).collect::<Vec<_>>());
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn local_tasks_end_with_the_shutdown_and_with_the_drop_of_their_set() {
-        limited(|| {
-            for builder in flavors() {
-                builder.build().unwrap().block_on(async {
-                    let mut set = JoinSet::new();
-                    let receivers = pending_tasks(&mut set);
-                    assert!(set.try_join_next().is_none());
-                    set.shutdown().await;
-                    assert!(set.is_empty());
-                    for receiver in receivers {
-                        assert!(receiver.await.is_err());
-                    }
-                    let receivers = pending_tasks(&mut set);
-                    drop(set);
-                    for receiver in receivers {
-                        assert!(receiver.await.is_err());
-                    }
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn a_set_may_have_tasks_of_a_local_runtime() {
-        limited(|| {
-            let runtime = LocalRuntime::new().unwrap();
-            let mut set = JoinSet::new();
-            for n in 0..8 {
-                let shared = Rc::new(n);
-                set.insert(runtime.spawn_local(async move { *shared }));
-            }
-            assert!(set.try_join_next().is_none());
-            let outputs = runtime.block_on(async { drain(&mut set).await });
-            assert_eq!(outputs, (0..8).collect::<Vec<_>>());
-
-            set.insert(runtime.spawn_local(pending()));
-            runtime.block_on(set.shutdown());
-            assert!(set.is_empty());
-        });
-    }
-
-    #[test]
-    fn outside_a_runtime_it_says_so() {
-        limited(|| {
-            let text = crate::stage::panic_of(|| JoinSet::new().spawn_local(async {}));
-            assert!(text.contains("spawn_local was called outside a runtime"), "{text}");
-            let text = crate::stage::panic_of(|| JoinSet::new().spawn(async {}));
-            assert!(text.contains("spawn was called outside a runtime"), "{text}");
-        });
-    }
-}
-
 #[test]
 fn a_destructor_that_panics_costs_no_other_task() {
     struct Bomb;
@@ -634,34 +544,6 @@ fn tasks_that_end_while_they_are_joined_are_not_missed() {
                 let mut outputs = drain(&mut set).await;
                 outputs.sort_unstable();
                 assert_eq!(outputs, [0, 1, 2, 3]);
-            });
-        }
-    });
-}
-
-#[test]
-fn a_task_is_aborted_when_its_handle_is_dropped() {
-    limited(|| {
-        for builder in flavors() {
-            builder.build().unwrap().block_on(async {
-                let waiting = || {
-                    let (sender, receiver) = oneshot::channel::<bool>();
-                    (sender, AbortOnDrop::new(spawn(async { receiver.await })))
-                };
-                let (mut sender, task) = waiting();
-                drop(task);
-                sender.closed().await;
-
-                let (mut sender, task) = waiting();
-                task.abort();
-                sender.closed().await;
-                assert!(task.await.unwrap_err().is_cancelled());
-
-                let (sender, task) = waiting();
-                let task = task.detach();
-                yield_now().await;
-                sender.send(true).unwrap();
-                assert_eq!(task.await.unwrap(), Ok(true));
             });
         }
     });

@@ -9,6 +9,7 @@ mod contexts;
 mod fairness;
 mod gather;
 mod join;
+mod join_local;
 mod join_map;
 mod join_set;
 mod kits;

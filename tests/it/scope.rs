@@ -25,7 +25,7 @@ fn a_scope_is_send_when_it_is_spawned_nested_and_borrows_locals() {
         for builder in flavors() {
             let runtime = builder.build().unwrap();
             let task = runtime.spawn(async {
-                let words = vec![String::from("a"), String::from("b")];
+                let words = [String::from("a"), String::from("b")];
                 let inner = scope(async |s| {
                     let one = s.spawn(async {
                         yield_now().await;

@@ -26,6 +26,9 @@
 //! | wait for the first        | [`select!`], [`race`](fn@race), [`race_ok`], [`race_staggered`] |
 //! | wait for some of many     | [`wait`](fn@wait), [`as_completed`](fn@as_completed)   |
 //! | work on many items        | [`map_concurrent`](fn@map_concurrent)                  |
+//! | wait for many things      | [`gather`](fn@gather), [`try_gather`]                  |
+//! | own many tasks            | [`JoinSet`], [`task::JoinMap`]                         |
+//! | borrow in what runs beside | [`task::scope`]                                       |
 //! | wait for a time           | [`time`]                                              |
 //! | wait for one another      | [`sync`]                                              |
 //! | talk to others            | [`net`], [`io`]                                        |

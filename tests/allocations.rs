@@ -74,3 +74,37 @@ fn a_gather_of_many_allocates_no_more_often_than_one_of_few() {
     assert_eq!(few, many);
     assert!(many <= 5, "{many} allocations");
 }
+
+/// Slots and handles grow by doubling, and wakers share one count.
+#[test]
+fn a_set_of_tasks_does_not_allocate_for_each() {
+    let runtime = bowerbird::runtime::Builder::new_current_thread().build().expect("descriptors");
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..10_000).map(|n| bowerbird::spawn(async move { n })).collect();
+        let mut set = bowerbird::JoinSet::new();
+        let inserted = allocations(|| tasks.into_iter().for_each(|task| drop(set.insert(task))));
+        assert!(inserted <= 30, "{inserted} allocations");
+        let mut sum = 0;
+        let before = COUNT.get();
+        while let Some(output) = set.join_next().await {
+            sum += output.expect("a task that does nothing wrong");
+        }
+        // Those of the queues through which the tasks go.
+        let joined = COUNT.get() - before;
+        assert!(sum == 49_995_000 && joined <= 100, "{joined} allocations");
+    });
+}
+
+/// A box and a channel for each child.
+#[test]
+fn a_scope_allocates_twice_for_each_child() {
+    let scope_of = |count: usize| {
+        allocations(move || {
+            finish(bowerbird::task::scope(async move |s| {
+                (0..count).for_each(|_| drop(s.spawn(pending_once())));
+            }));
+        })
+    };
+    let (few, many) = (scope_of(1_000), scope_of(2_000));
+    assert!(many - few <= 2_010, "{few}, {many}");
+}

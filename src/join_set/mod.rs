@@ -117,6 +117,7 @@ impl<T> JoinSet<T> {
     ///     assert!(set.join_next().await.is_none());
     /// });
     /// ```
+    #[doc(alias = "next")]
     #[track_caller]
     pub fn join_next(&mut self) -> JoinNext<'_, T> {
         JoinNext::new(self, Location::caller())

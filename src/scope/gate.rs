@@ -30,6 +30,9 @@ struct Hall<C: ?Sized> {
     phase: Phase,
 }
 
+/// For how many newcomers there is room at first: most scopes need no more.
+const FIRST: usize = 16;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Awake,
@@ -69,6 +72,9 @@ impl<C: ?Sized> Gate<C> {
                 before == Phase::Asleep
             }
         };
+        if hall.newcomers.capacity() == 0 {
+            hall.newcomers.reserve(FIRST);
+        }
         hall.newcomers.push(child);
         drop(hall);
         if knocks {

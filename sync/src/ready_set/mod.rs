@@ -67,9 +67,9 @@
 //!
 //! | edge | released by            | acquired by            | what crosses                |
 //! |------|------------------------|------------------------|-----------------------------|
-//! | G1   | a wake sets `queued`   | [`ReadySet::pop`], [`ReadySet::arm`] | what the waker's owner wrote, also when the child was queued already |
+//! | G1   | a wake sets `queued`   | [`ReadySet::pop`], `arm` | what the waker's owner wrote, also when the child was queued already |
 //! | G2   | a push moves `head`    | [`ReadySet::refill`]   | the `next` of all slots on the list |
-//! | G3   | [`ReadySet::pop`] and [`ReadySet::arm`] clear `queued` | a wake that sets it | the right to write `next` |
+//! | G3   | [`ReadySet::pop`] and `arm` clear `queued` | a wake that sets it | the right to write `next` |
 //!
 //! # Rejected
 //!

@@ -104,7 +104,9 @@ impl<T> ReadySlab<T> {
         }
         let index = self.entries.len();
         if index == self.slots {
-            self.slots = self.set.grow().end;
+            let added = self.set.grow();
+            self.entries.reserve_exact(added.len());
+            self.slots = added.end;
         }
         self.entries.push(entry);
         index

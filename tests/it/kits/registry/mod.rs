@@ -9,6 +9,8 @@ mod limits;
 mod locals;
 mod groups;
 mod locks;
+#[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
+mod sets;
 mod sockets;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
@@ -36,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         limits::ALL,
         groups::ALL,
         locks::ALL,
+        sets::ALL,
         sockets::ALL,
         tasks::ALL,
         timers::ALL,

@@ -6,6 +6,7 @@ mod bad_input;
 mod cancel;
 mod clock;
 mod contexts;
+mod debug;
 mod fairness;
 mod gather;
 mod join;

@@ -15,7 +15,6 @@ mod nesting;
 mod net;
 mod panics;
 mod select;
-mod select_patterns;
 mod shutdown;
 mod stage;
 mod who_runs_what;

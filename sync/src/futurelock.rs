@@ -36,7 +36,7 @@
 //! | who                       | tells                                                |
 //! |---------------------------|------------------------------------------------------|
 //! | the executor              | that a poll [begins](Watch::begin_poll), and [ends](judge) |
-//! | a leaf, when it must wait | its place: [`Ticket`], kept with what it asked for    |
+//! | a leaf, when it must wait | its place, by a ticket kept with what it asked for   |
 //! | the waker it leaves       | that the wake-up is over                             |
 //!
 //! A ticket is dropped when its place leaves the line, in whatever way, so an address

@@ -106,8 +106,10 @@ fn tree(
 ) -> TokenStream {
     if let [branch] = branches {
         let attempt = attempt(branch, first);
-        let future = futures[first].clone().into();
-        return code("$::__private::select::branch($, $)", [krate.clone(), future, attempt]);
+        let future = &futures[first];
+        let function = code("$::__private::select::branch", [krate.clone()]);
+        let function = function.into_iter().map(|token| located(token, future.span())).collect();
+        return code("$($, $)", [function, future.clone().into(), attempt]);
     }
     let (left, right) = branches.split_at(branches.len() / 2);
     let right = tree(krate, right, futures, first + left.len());
@@ -146,6 +148,12 @@ fn attempt(branch: &Branch, index: usize) -> TokenStream {
 
 fn condition(branch: &Branch) -> TokenStream {
     branch.condition.as_ref().map_or_else(|| code("true", []), |it| tokens(it))
+}
+
+/// The same name, in another place.
+fn located(mut token: TokenTree, place: Span) -> TokenTree {
+    token.set_span(token.span().located_at(place));
+    token
 }
 
 /// The variable of a branch's future, in the future's place.

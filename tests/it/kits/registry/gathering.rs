@@ -1,7 +1,10 @@
 //! Futures made of futures, and of nothing but a budget.
 
 use super::{Case, gated, without_budget};
-use bowerbird::gather::{gather, try_gather};
+use bowerbird::{
+    gather::{gather, try_gather},
+    select,
+};
 use sync::coop;
 
 pub(super) const ALL: &[Case] = &[
@@ -16,6 +19,22 @@ pub(super) const ALL: &[Case] = &[
             gated(|gate| async move {
                 let both = gather((gate.pass(), gather(vec![gate.pass(), gate.pass()])));
                 assert_eq!(both.await, ((), vec![(), ()]));
+            })
+        },
+    },
+    Case {
+        future: "bowerbird::select::future::Select",
+        make: || {
+            gated(|gate| async move {
+                for order in 0..2 {
+                    select! {
+                        () = gate.pass(), if order == 0 => {}
+                        Some(()) = async { gate.pass().await; None::<()> } => unreachable!(),
+                        () = async { std::future::pending().await } => unreachable!(),
+                        () = gate.pass(), if order == 1 => {}
+                    }
+                }
+                select! { biased; () = gate.pass() => {}, () = std::future::pending() => {} }
             })
         },
     },

@@ -7,16 +7,17 @@
 //! # What waits on what
 //!
 //! ```text
-//!     Mutex  Semaphore   Event  Condition  Notify  mpsc (room)
-//!        ╲    ╱            │       │  ╲      │       │
-//!        permits           │       │  Mutex  │       │
-//!           ╲              │       │         │       │
-//!            ╰─────────────┴── wait_queue ───┴───────╯       oneshot  mpsc (messages)
-//!                            a lock and a list                  ╲      ╱
-//!                                   │                         atomic_waker
-//!                              wake_batch                    one slot, no lock
-//!                                   ╲                          ╱
-//!                                    ╰─────── a waker ────────╯
+//!     Mutex  Semaphore   Event  Condition  Notify  mpsc    CancellationToken  Deferred
+//!        ╲    ╱            │       │  ╲      │    (room)              ╲         ╱
+//!        permits           │       │  Mutex  │       │                 milestone
+//!           ╲              │       │         │       │                    │
+//!            ╰─────────────┴── wait_queue ───┴───────┴────────────────────╯
+//!                            a lock and a list          oneshot  mpsc (messages)
+//!                                   │                      ╲      ╱
+//!                              wake_batch                atomic_waker
+//!                                   ╲                  one slot, no lock
+//!                                    ╲                      ╱
+//!                                     ╰───── a waker ──────╯
 //!                                          ╱           ╲
 //!                              an executor's task    a thread in a parker
 //! ```

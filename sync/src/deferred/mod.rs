@@ -54,13 +54,13 @@ use std::{
 /// use bowerbird_sync::Deferred;
 ///
 /// # futures::executor::block_on(async {
-/// let address = Deferred::new();
-/// let (first, second, ()) = futures::join!(
+/// let address = Deferred::<String>::new();
+/// let (length, copy, ()) = futures::join!(
 ///     async { address.wait().await.unwrap().len() },
-///     address.clone().into_future(),
+///     address.clone().wait_owned(),
 ///     async { address.set("127.0.0.1".to_owned()).unwrap() },
 /// );
-/// assert_eq!((first, second.unwrap().as_str()), (9, "127.0.0.1"));
+/// assert_eq!((length, copy.unwrap().as_str()), (9, "127.0.0.1"));
 /// assert_eq!((&address).await.unwrap(), "127.0.0.1"); // still there
 /// # });
 /// ```
@@ -195,6 +195,15 @@ impl<T> Deferred<T> {
     /// # Errors
     ///
     /// [`DeferredError`], if it was failed or cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let deferred = bowerbird_sync::Deferred::new();
+    /// assert!(deferred.try_get().is_none());
+    /// deferred.set(7).unwrap();
+    /// assert_eq!(deferred.try_get().unwrap().unwrap(), &7);
+    /// ```
     #[doc(alias = "result")]
     #[doc(alias = "exception")]
     #[must_use]

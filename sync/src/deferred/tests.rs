@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     sync::{
-        Barrier,
+        Barrier, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Wake, Waker},
@@ -56,6 +56,25 @@ fn many_get_one_value() {
         assert!(poll(wait).is_ready(), "ready for ever");
     }
     assert!(poll(&mut Box::pin(deferred.wait())).is_ready(), "who comes later passes");
+}
+
+#[test]
+fn who_came_first_is_woken_first() {
+    struct Scribe(usize, Arc<Mutex<Vec<usize>>>);
+    impl Wake for Scribe {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+    let (deferred, order) = (Deferred::new(), Arc::default());
+    let mut waits: Vec<_> = (0..100).map(|_| Box::pin(deferred.wait())).collect();
+    for (number, wait) in waits.iter_mut().enumerate() {
+        let waker = Waker::from(Arc::new(Scribe(number, Arc::clone(&order))));
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(waits.remove(7));
+    deferred.set(()).unwrap();
+    assert_eq!(*order.lock().unwrap(), (0..100).filter(|it| *it != 7).collect::<Vec<_>>());
 }
 
 #[test]

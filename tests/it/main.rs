@@ -6,6 +6,7 @@ mod bad_input;
 mod cancel;
 mod clock;
 mod contexts;
+mod deadlines;
 mod delay_queue;
 mod fairness;
 mod gather;

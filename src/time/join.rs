@@ -30,7 +30,7 @@ use std::{
 /// So it may take longer than `duration`, by as much as the task takes to reach a
 /// point at which it waits, and to run its destructors. The time counts from the first
 /// poll. To wait for a limited time and let the task run on, use
-/// [`timeout`](crate::time::timeout)`(duration, &mut handle)`; to limit the cleanup,
+/// [`timeout`]`(duration, &mut handle)`; to limit the cleanup,
 /// too, [`abort_and_join`].
 ///
 /// # Errors

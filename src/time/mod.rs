@@ -8,7 +8,7 @@
 //! | limit a task and see its cleanup      | [`timeout_join`], [`abort_and_join`](crate::task::abort_and_join) |
 //! | know by when one has to be done       | [`effective_deadline`]                     |
 //! | call a closure later                  | [`call_later`], [`call_at`]                |
-//! | do something again and again          | [`every`], [`interval`]                    |
+//! | do something again and again          | [`every()`], [`interval`]                  |
 //! | keep things until their time          | [`DelayQueue`]                             |
 
 mod call;

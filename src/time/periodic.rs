@@ -378,7 +378,7 @@ impl Drop for Runs {
     }
 }
 
-/// Something that is done again and again: see [`every`](super::every).
+/// Something that is done again and again: see [`every`](super::every()).
 ///
 /// Awaiting it waits for its end: then no run is left. Dropping it lets it go on until
 /// the runtime ends.

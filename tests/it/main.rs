@@ -8,6 +8,7 @@ mod cancel;
 mod clock;
 mod contexts;
 mod defer;
+mod deadlines;
 mod delay_queue;
 mod debug;
 mod fairness;

@@ -327,14 +327,13 @@ fn what_its_end_waits_for_may_panic_and_that_is_told() {
 #[test]
 fn it_ends_with_its_runtime() {
     limited(|| {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        let periodic = runtime.block_on(async {
-            let periodic = every(Duration::from_millis(1)).immediate().spawn(pending::<()>);
-            yield_now().await;
-            yield_now().await;
-            periodic
-        });
-        assert_eq!(periodic.stats().running, 1);
+        let runtime = Builder::new_current_thread().paused_clock().build().unwrap();
+        let periodic = {
+            let _runtime = runtime.enter();
+            every(Duration::from_millis(1)).immediate().spawn(pending::<()>)
+        };
+        runtime.block_on(sleep(Duration::from_millis(20)));
+        assert_eq!((periodic.stats().running, periodic.is_running()), (1, true));
         drop(runtime);
         assert_eq!((periodic.is_running(), periodic.stats().running), (false, 0));
         assert_eq!(single().block_on(periodic), PeriodicEnd::Aborted);

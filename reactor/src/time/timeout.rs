@@ -8,7 +8,7 @@
 
 use super::{
     Instant, Sleep,
-    deadline::{self, Limit, NOBODY},
+    deadline::{self, Entered, Limit, NOBODY},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -124,13 +124,18 @@ impl Timer {
         }
     }
 
-    /// `limit` is what the poll of the future has made of ours.
-    fn poll(&mut self, limit: Option<Limit>, cx: &mut Context<'_>) -> Poll<()> {
+    /// The poll of the future is over, in which our limit was known.
+    #[inline]
+    fn poll(&mut self, entered: Entered, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::At(sleep) => sleep.poll_elapsed(cx),
+            Self::At(sleep) => {
+                drop(entered);
+                sleep.poll_elapsed(cx)
+            }
             Self::After(duration, location) => {
                 let now = Instant::now();
-                let deadline = match limit {
+                // Somebody may have asked for the deadline: then it stays there.
+                let deadline = match entered.leave() {
                     Some(Limit::At(deadline)) => deadline,
                     _ => now + *duration,
                 };
@@ -170,9 +175,8 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        let limit = entered.leave();
         // The wait site stays what the future wrote: it tells more.
-        this.timer.poll(limit, cx).map(|()| Err(Elapsed(())))
+        this.timer.poll(entered, cx).map(|()| Err(Elapsed(())))
     }
 }
 

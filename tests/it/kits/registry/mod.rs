@@ -3,9 +3,11 @@
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod channels;
 mod conditions;
+mod files;
 mod gathering;
 mod locks;
 mod sockets;
+mod system;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod timers;
@@ -25,9 +27,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     [
         channels::ALL,
         conditions::ALL,
+        files::ALL,
         gathering::ALL,
         locks::ALL,
         sockets::ALL,
+        system::ALL,
         tasks::ALL,
         timers::ALL,
     ]

@@ -119,7 +119,8 @@ impl Child {
     }
 
     /// Waits until it ends. Any number of tasks may wait, also afterwards, and in
-    /// another runtime than that which started it.
+    /// another runtime than that which started it; where there is none, that one
+    /// has to run.
     ///
     /// Closes [`stdin`](Self::stdin) first, if that was not taken: a child that reads
     /// to the end of its input would wait for us. One that writes more to a pipe than
@@ -129,10 +130,6 @@ impl Child {
     ///
     /// When somebody else has waited for the process, by its number or for any;
     /// [`ShuttingDown`](crate::ShuttingDown) after the end of the runtime.
-    ///
-    /// # Panics
-    ///
-    /// None: where there is no reactor on the thread, that of [`spawn`] counts.
     ///
     /// # Cancel safety
     ///
@@ -150,8 +147,6 @@ impl Child {
     /// # std::io::Result::Ok(()) })?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    ///
-    /// [`spawn`]: super::Command::spawn
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
         Wait { child: self, waiting: Waiting::default(), location: Location::caller() }

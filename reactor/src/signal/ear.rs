@@ -73,20 +73,20 @@ impl Ear {
     ) -> Poll<io::Result<()>> {
         let progress = ready!(coop::poll_proceed(cx));
         loop {
-            let count = self.claim.line.count();
-            if count != self.heard {
-                self.heard = count;
-                progress.made();
-                return Poll::Ready(Ok(()));
-            }
             match self.registration.poll_place(Place::Slot(Direction::Read), cx) {
-                // Cleared before the next look at the count.
+                // Cleared before the look at the count: what comes later tells again.
                 Poll::Ready(seen) => self.registration.clear(seen?, Direction::Read.wanted()),
                 Poll::Pending => {
                     let number = self.claim.kind.as_raw().unsigned_abs() as usize;
                     wait_site::waiting(Kind::Signal, number, location);
                     return Poll::Pending;
                 }
+            }
+            let count = self.claim.line.count();
+            if count != self.heard {
+                self.heard = count;
+                progress.made();
+                return Poll::Ready(Ok(()));
             }
         }
     }

@@ -4,6 +4,7 @@
 mod channels;
 mod combining;
 mod conditions;
+mod files;
 mod gathering;
 mod limits;
 mod locals;
@@ -12,6 +13,7 @@ mod locks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod sets;
 mod sockets;
+mod system;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod timers;
@@ -33,6 +35,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         channels::ALL,
         combining::ALL,
         conditions::ALL,
+        files::ALL,
         gathering::ALL,
         locals::ALL,
         limits::ALL,
@@ -40,6 +43,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         locks::ALL,
         sets::ALL,
         sockets::ALL,
+        system::ALL,
         tasks::ALL,
         timers::ALL,
         tokens::ALL,

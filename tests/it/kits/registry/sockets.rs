@@ -110,7 +110,7 @@ pub(super) const ALL: &[Case] = &[
 ];
 
 /// What the resolver of [`resolved`] is asked for.
-const NAME: &str = "bower.test";
+pub(super) const NAME: &str = "bower.test";
 
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -209,7 +209,9 @@ fn accept() -> Subject {
 }
 
 /// A step resolves the name, to this host.
-fn resolved<F: Future<Output = ()> + 'static>(make: impl FnOnce(u16, Flag) -> F) -> Subject {
+pub(super) fn resolved<F: Future<Output = ()> + 'static>(
+    make: impl FnOnce(u16, Flag) -> F,
+) -> Subject {
     let (stage, done) = (Stage::enter(), Flag::default());
     let resolve = resolver(&stage);
     let future = Box::pin(make(0, done));

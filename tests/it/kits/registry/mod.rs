@@ -6,9 +6,9 @@ mod combining;
 mod conditions;
 mod files;
 mod gathering;
+mod groups;
 mod limits;
 mod locals;
-mod groups;
 mod locks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod sets;

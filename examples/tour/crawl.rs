@@ -64,7 +64,7 @@ impl Crawl {
             seen: Mutex::new(HashSet::from(["/".to_owned()])),
         });
         task_group(async |group: TaskGroup<io::Error>| {
-            drop(group.spawn(crawl.visit(group.clone(), "/".to_owned())));
+            group.spawn(crawl.visit(group.clone(), "/".to_owned()));
             Ok(())
         })
         .await
@@ -88,7 +88,7 @@ impl Crawl {
             crawl.store.page(page).await?;
             for link in links {
                 if crawl.is_new(&link) {
-                    drop(group.spawn(crawl.visit(group.clone(), link)));
+                    group.spawn(crawl.visit(group.clone(), link));
                 }
             }
             Ok(())

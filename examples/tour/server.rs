@@ -95,13 +95,13 @@ impl Server {
                     },
                 };
                 let server = self.clone();
-                drop(group.spawn(async move {
+                group.spawn(async move {
                     server.connections.fetch_add(1, Relaxed);
                     // A connection that breaks is its client's affair.
                     let _broken = server.converse(Wire::new(stream)).await;
                     drop(permit);
                     Ok(())
-                }));
+                });
             }
         });
         accepted.await.map_err(io::Error::other)?;

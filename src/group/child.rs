@@ -1,7 +1,7 @@
 //! A child's future: what it does beside what its spawner asked for.
 //!
-//! Its first poll looks whether the group is still open, then it awaits its turn if
-//! there is a limit. What it fails of goes to the group; then it aborts its own task,
+//! It is not polled for the first time unless the group is still open; then it awaits
+//! its turn if there is a limit. What it fails of goes to the group; then it aborts its own task,
 //! so that whoever awaits the handle hears of a cancellation. It ends where its
 //! future is dropped: inside the group, and before its place is given up.
 
@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use std::{
     any::Any,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -50,7 +51,7 @@ pin_project! {
     }
 }
 
-/// Whether a child was polled.
+/// Whether the group can abort the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Fresh,
@@ -73,16 +74,23 @@ impl<F, E> Child<F, E> {
 impl<T, E, F: Future<Output = Result<T, E>>> Future for Child<F, E> {
     type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let mut this = self.project();
-        if *this.stage == Stage::Fresh {
-            *this.stage = Stage::CheckedIn;
-            let handle = executor::current_abort_handle().expect("a child is a task");
-            if this.member.check_in(handle) == CheckIn::TooLate {
-                end_this_task();
-                return Poll::Pending;
-            }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        if self.stage == Stage::Fresh && self.member.roster().closed.is_set() {
+            end_this_task();
+            return Poll::Pending;
         }
+        let polled = self.as_mut().run(cx);
+        if polled.is_pending() {
+            self.check_in();
+        }
+        polled
+    }
+}
+
+impl<T, E, F: Future<Output = Result<T, E>>> Child<F, E> {
+    /// One poll, whose failure goes to the group.
+    fn run(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut this = self.project();
         if let Some(turn) = this.turn.as_mut().as_pin_mut() {
             // Nobody closes the semaphore.
             *this.permit = ready!(turn.poll(cx)).ok();
@@ -112,6 +120,21 @@ impl<T, E, F: Future<Output = Result<T, E>>> Future for Child<F, E> {
         end_this_task();
         report(failed.into_iter().chain(panics), this.member.roster(), this.ledger);
         Poll::Pending
+    }
+}
+
+impl<F, E> Child<F, E> {
+    /// From the first wait on, the group can abort the child. One that never waits
+    /// needs no abort.
+    fn check_in(self: Pin<&mut Self>) {
+        let this = self.project();
+        if mem::replace(this.stage, Stage::CheckedIn) == Stage::CheckedIn {
+            return;
+        }
+        let handle = executor::current_abort_handle().expect("a child is a task");
+        if this.member.check_in(handle) == CheckIn::TooLate {
+            end_this_task();
+        }
     }
 }
 

@@ -334,6 +334,19 @@ impl<E> Failure<E> {
         }
     }
 
+    /// Who did what, without details: of those nothing is known here.
+    pub(super) fn headline(&self) -> String {
+        let what = match &self.kind {
+            FailureKind::Failed(_) => "failed",
+            FailureKind::Panicked(_) => "panicked",
+        };
+        match &self.task {
+            Some(TaskInfo { id, name: Some(name), .. }) => format!("task {id} `{name}` {what}"),
+            Some(TaskInfo { id, name: None, .. }) => format!("task {id} {what}"),
+            None => format!("the body {what}"),
+        }
+    }
+
     fn branch(&self, describe: impl FnOnce(&E) -> Branch) -> Branch {
         let (who, comma) = match &self.task {
             Some(task) => (task.to_string(), ","),

@@ -110,7 +110,37 @@ impl<E> TaskGroup<E> {
     /// ```
     #[doc(alias = "abort_all")]
     pub fn cancel(&self) {
-        self.roster.close(Phase::Cancelled);
+        self.roster.close(Phase::Cancelled, None);
+    }
+
+    /// As [`cancel`](Self::cancel), and says why to those who ask for the
+    /// [`reason`](Self::reason).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{task::TaskGroup, task_group};
+    /// use std::convert::Infallible;
+    ///
+    /// # bowerbird::run(async {
+    /// let why = task_group(async |g: TaskGroup<Infallible>| {
+    ///     g.cancel_with("the user said so");
+    ///     g.cancel_with("the first reason counts");
+    ///     Ok(g.reason())
+    /// });
+    /// assert_eq!(why.await.unwrap().as_deref(), Some("the user said so"));
+    /// # });
+    /// ```
+    pub fn cancel_with(&self, reason: impl Into<Arc<str>>) {
+        self.roster.close(Phase::Cancelled, Some(reason.into()));
+    }
+
+    /// Why the group takes no more children: what was said to
+    /// [`cancel_with`](Self::cancel_with), or who failed. `None`: it is open, nobody
+    /// said, or it ended by itself.
+    #[must_use]
+    pub fn reason(&self) -> Option<Arc<str>> {
+        self.roster.reason()
     }
 
     /// Whether the group takes no more children: it was cancelled, somebody failed, or

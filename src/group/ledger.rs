@@ -31,9 +31,10 @@ impl<E> Ledger<E> {
 
     /// The failure of the body.
     pub(super) fn record_body(&self, roster: &Roster, kind: FailureKind<E>) {
-        let recorded = self.record(Failure { task: None, kind });
-        if let Ok(Recorded::First) = recorded {
-            roster.close(Phase::Failed);
+        let failure = Failure { task: None, kind };
+        let reason = failure.headline();
+        if let Ok(Recorded::First) = self.record(failure) {
+            roster.close(Phase::Failed, Some(reason.into()));
         }
     }
 
@@ -48,10 +49,12 @@ impl<E> Ledger<E> {
             // It does so no more.
             task.waits_for = None;
         }
-        let recorded = self.record(Failure { task, kind }).map_err(|failure| failure.kind)?;
+        let failure = Failure { task, kind };
+        let reason = failure.headline();
+        let recorded = self.record(failure).map_err(|failure| failure.kind)?;
         if recorded == Recorded::First {
             // A waker that panics must not keep the other from being called.
-            let closed = caught(|| roster.close(Phase::Failed));
+            let closed = caught(|| roster.close(Phase::Failed, Some(reason.into())));
             roster.wake_parent();
             closed.unwrap_or_else(|payload| resume_unwind(payload));
         }

@@ -11,8 +11,9 @@
 //!
 //! Only an open group takes children. Each has a place in a slab from its spawn
 //! until its future is dropped, so that joining, leaving and aborting cost the same
-//! whatever their number. At its first poll it leaves its abort handle there; one
-//! that finds the group closed by then is never polled.
+//! whatever their number. When it first waits it leaves its abort handle there, and
+//! learns whether the group has closed meanwhile; one that was not polled by then
+//! never is.
 //!
 //! Two kinds of members are *kept*: nobody aborts them, and the group waits for them
 //! all the same. One is a shielded task; the other stands for the children of a group
@@ -47,6 +48,8 @@ pub(super) struct Roster {
 struct Book {
     phase: Phase,
     body: Body,
+    /// Why it left the phase `Open`, if anybody said.
+    reason: Option<Arc<str>>,
     members: Slab<Place>,
     limit: Option<Arc<Semaphore>>,
     /// Where the group that waits for what this one left behind counts us.
@@ -75,7 +78,7 @@ enum Body {
 
 /// What is known of one member.
 enum Place {
-    /// Was not polled yet.
+    /// Has not waited yet.
     Fresh,
     Running(AbortHandle),
     /// Told to end.
@@ -90,13 +93,13 @@ pub(super) struct Admission {
     pub(super) limit: Option<Arc<Semaphore>>,
 }
 
-/// What a child learns at its first poll.
+/// What a child learns when it first waits.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckIn {
     /// Go on.
     Welcome,
-    /// The group has closed since the spawn: end.
+    /// The group has closed meanwhile: end.
     TooLate,
 }
 
@@ -105,6 +108,7 @@ impl Roster {
         let book = Book {
             phase: Phase::Open,
             body: Body::Runs,
+            reason: None,
             members: Slab::new(),
             limit: None,
             heir: None,
@@ -114,6 +118,11 @@ impl Roster {
 
     pub(super) fn phase(&self) -> Phase {
         self.book.lock().phase
+    }
+
+    /// Why it takes no more children, if anybody said.
+    pub(super) fn reason(&self) -> Option<Arc<str>> {
+        self.book.lock().reason.clone()
     }
 
     /// How many have not ended.
@@ -182,11 +191,15 @@ impl Roster {
     }
 
     /// Ends the children and takes no more, since the group was cancelled or failed.
-    pub(super) fn close(&self, phase: Phase) {
+    /// The first reason counts.
+    pub(super) fn close(&self, phase: Phase, reason: Option<Arc<str>>) {
         let mut book = self.book.lock();
         // A group goes forward only.
         if phase <= book.phase {
             return;
+        }
+        if book.phase == Phase::Open {
+            book.reason = reason;
         }
         book.phase = phase;
         let running = book.take_running();
@@ -286,7 +299,7 @@ impl Member {
         self.roster.as_ref().expect("it is lent only while the member runs")
     }
 
-    /// The first poll of a child, which `handle` aborts.
+    /// The first wait of a child, which `handle` aborts.
     pub(super) fn check_in(&self, handle: AbortHandle) -> CheckIn {
         self.roster().check_in(self.key, handle)
     }

@@ -59,6 +59,25 @@ async fn before_any_child_and_after_all() {
 }
 
 #[bowerbird::test(clock = "virtual")]
+async fn a_handle_knows_why_the_group_takes_no_more_children() {
+    let handle = task_group(async |g: Group| {
+        assert_eq!(g.reason(), None);
+        Ok(g)
+    });
+    assert_eq!(handle.await.unwrap().reason(), None, "it ended by itself");
+
+    let (mut handle, mut child) = (None, None);
+    let error = task_group(async |g: Group| {
+        handle = Some(g.clone());
+        child = g.spawn_named("fetch", fails(10, "no")).id();
+        pending::<Result<(), _>>().await
+    });
+    assert_eq!(errors(&error.await.unwrap_err()), ["no"]);
+    let reason = handle.unwrap().reason().unwrap();
+    assert_eq!(*reason, *format!("task {} `fetch` failed", child.unwrap()));
+}
+
+#[bowerbird::test(clock = "virtual")]
 async fn a_failure_after_cancel_is_a_failure() {
     let error = task_group(async |g: Group| {
         g.cancel();

@@ -104,7 +104,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (events, queue) = mpsc::channel();
     let user = events.clone();
     let runtime = Builder::new_current_thread()
-        .on_wake(move || drop(events.send(UiEvent::TurnIsDue)))
+        // The window may be closed.
+        .on_wake(move || events.send(UiEvent::TurnIsDue).unwrap_or(()))
         .build_local()?;
     let window = Rc::new(RefCell::new(Window::default()));
     let result = runtime.spawn_local(search(window.clone()));

@@ -396,7 +396,7 @@ impl Builder {
     ///
     /// let (turn_is_due, events) = mpsc::channel();
     /// let runtime = Builder::new_current_thread()
-    ///     .on_wake(move || drop(turn_is_due.send(())))
+    ///     .on_wake(move || turn_is_due.send(()).unwrap_or(()))
     ///     .build()?;
     /// assert_eq!(runtime.turn(Some(Duration::ZERO)).polls, 0);
     /// let handle = runtime.handle().clone();

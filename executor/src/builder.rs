@@ -127,7 +127,7 @@ impl Builder {
     /// enum Event { TurnIsDue }
     /// let (events, queue) = mpsc::channel();
     /// let executor = Builder::new_current_thread()
-    ///     .on_wake(move || drop(events.send(Event::TurnIsDue)))
+    ///     .on_wake(move || events.send(Event::TurnIsDue).unwrap_or(()))
     ///     .build_with(ThreadDriver::new)?;
     /// assert!(!executor.turn(Some(Duration::ZERO)).has_more);
     /// let handle = executor.handle().clone();

@@ -30,7 +30,11 @@ const LONG: Option<Duration> = Some(Duration::from_secs(40));
 /// A current-thread runtime, and what its `on_wake` says.
 fn hooked() -> (Builder, mpsc::Receiver<()>) {
     let (wakes, woken) = mpsc::channel();
-    (Builder::new_current_thread().on_wake(move || drop(wakes.send(()))), woken)
+    let tell = move || {
+        // Nobody listens any more at the end.
+        let _ = wakes.send(());
+    };
+    (Builder::new_current_thread().on_wake(tell), woken)
 }
 
 /// Takes turns until there is nothing left to run.
@@ -208,10 +212,10 @@ fn no_wake_is_lost_between_turns() {
                     (0..500).for_each(|n| sender.blocking_send(n).unwrap());
                 })
             });
-            while !(task.is_finished() && local.is_finished()) {
-                if !runtime.turn(NOT_AT_ALL).has_more
-                    && !(task.is_finished() && local.is_finished())
-                {
+            let is_over = || task.is_finished() && local.is_finished();
+            while !is_over() {
+                let turn = runtime.turn(NOT_AT_ALL);
+                if !turn.has_more && !is_over() {
                     woken.recv_timeout(Duration::from_secs(30)).expect("a wake was lost");
                 }
             }

@@ -19,10 +19,10 @@
 use executor::BuildError as Error;
 pub use executor::{
     BuildError, EnterGuard, Flavor, Handle, Id, JoinError, Metrics, Shutdown, ShutdownReport,
-    TaskInfo, Unhandled, WorkerMetrics,
+    TaskInfo, Turn, Unhandled, WorkerMetrics,
 };
 use executor::{Executor, JoinHandle, LocalExecutor};
-use reactor::Reactor;
+pub use reactor::{Config as ReactorConfig, Reactor};
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use sync::driver::Driver;
 
@@ -106,6 +106,44 @@ impl Runtime {
         self.handle().enter()
     }
 
+    /// Runs what is ready, once, on this thread, and returns: for a thread with a loop
+    /// of its own, a window system's or a game's. See the example `gui_loop.rs`.
+    ///
+    /// If nothing is ready it first waits for events, for `timeout` at most; `None` is
+    /// without a limit, zero not at all. It may return earlier. [`Turn`] says what was
+    /// done and when the next timer is due; [`Builder::on_wake`] hears when a task
+    /// becomes ready before that. A loop that waits for descriptors by itself also waits
+    /// for that of the reactor, [`Reactor::poll_fd`].
+    ///
+    /// Tasks that were ready when the turn began get one poll each. Local tasks that they
+    /// spawn end with the turn; those of [`LocalRuntime::turn`] stay. While another
+    /// thread is in `block_on`, that one runs the tasks, and a turn does nothing but
+    /// wait. Under a paused clock a turn never waits: the clock jumps.
+    ///
+    /// # Panics
+    ///
+    /// On a multi-thread runtime, whose workers need no turns. Inside a task of this
+    /// runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{runtime::Builder, time::sleep};
+    /// use std::time::Duration;
+    ///
+    /// let runtime = Builder::new_current_thread().build()?;
+    /// let task = runtime.spawn(sleep(Duration::from_millis(2)));
+    /// while !task.is_finished() {
+    ///     let turn = runtime.turn(Some(Duration::from_millis(16)));
+    ///     assert!(turn.next_deadline.is_some() || task.is_finished());
+    /// }
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    #[doc(alias = "run_once")]
+    pub fn turn(&self, timeout: Option<Duration>) -> Turn {
+        self.executor.turn(allowed(self.handle(), timeout))
+    }
+
     /// Ends the runtime: cancels all tasks, waits as long as told, and reports.
     ///
     /// # Examples
@@ -177,6 +215,30 @@ impl LocalRuntime {
         self.executor.block_on(future)
     }
 
+    /// Runs what is ready, once, and returns. As [`Runtime::turn`]; local tasks stay
+    /// alive between turns.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task of this same runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{runtime::LocalRuntime, yield_now};
+    /// use std::time::Duration;
+    ///
+    /// let runtime = LocalRuntime::new()?;
+    /// let task = runtime.spawn_local(yield_now());
+    /// assert!(runtime.turn(Some(Duration::ZERO)).has_more);
+    /// assert!(!runtime.turn(Some(Duration::ZERO)).has_more);
+    /// assert!(task.is_finished());
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    pub fn turn(&self, timeout: Option<Duration>) -> Turn {
+        self.executor.turn(allowed(self.handle(), timeout))
+    }
+
     /// A handle to it, for any thread.
     #[must_use]
     pub fn handle(&self) -> &Handle {
@@ -187,6 +249,13 @@ impl LocalRuntime {
     pub fn shutdown(self, shutdown: Shutdown) -> ShutdownReport {
         self.executor.shutdown(shutdown)
     }
+}
+
+/// How long a turn may wait. Under a paused clock the time would never come.
+fn allowed(handle: &Handle, timeout: Option<Duration>) -> Option<Duration> {
+    let _entered = handle.enter();
+    let is_paused = Reactor::try_current().is_some_and(|it| it.clock().is_paused());
+    if is_paused { Some(Duration::ZERO) } else { timeout }
 }
 
 /// Sets a runtime up.
@@ -333,12 +402,90 @@ impl Builder {
         self
     }
 
-    /// Sleeps in an event loop of one's own instead of the reactor.
+    /// Is called when a thread of the runtime is to wake up, or is to get its next
+    /// [turn](Runtime::turn), because there is something for it to run: by whoever wakes
+    /// a task, on that thread. It may be called more often than that.
     ///
-    /// It must have as many seats as [`seats`](Self::seats) says at that point.
-    /// Sockets and timers of this crate need a reactor: a driver that wants them to
-    /// work wraps a [`Reactor`] and calls it in its own methods.
+    /// It is to end the sleep of a loop which is not the runtime's, by an event of that
+    /// loop, and should do no more: it delays a wake. Such a loop takes its first turn,
+    /// and the first one after a `block_on`, without being told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::runtime::Builder;
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let (turn_is_due, events) = mpsc::channel();
+    /// let runtime = Builder::new_current_thread()
+    ///     .on_wake(move || turn_is_due.send(()).unwrap_or(()))
+    ///     .build()?;
+    /// assert_eq!(runtime.turn(Some(Duration::ZERO)).polls, 0);
+    /// let handle = runtime.handle().clone();
+    /// std::thread::spawn(move || handle.spawn(async {}));
+    /// events.recv().unwrap();
+    /// assert_eq!(runtime.turn(Some(Duration::ZERO)).polls, 1);
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    pub fn on_wake(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.with(|it| it.on_wake(hook))
+    }
+
+    /// Sleeps in an event loop of one's own instead of the reactor: whatever implements
+    /// [`Driver`]. See the example `poll_loop.rs`.
+    ///
+    /// It must have as many seats as [`seats`](Self::seats) says once the number of
+    /// workers is set. The clock is the driver's, so
+    /// [`paused_clock`](Self::paused_clock) says nothing here.
+    ///
+    /// Sockets and timers of this crate need a [`Reactor`]; under a driver without one
+    /// they panic and say so. A driver that wants them to work has a reactor inside, with
+    /// as many seats, and calls it in each of its own methods; one that is nothing but a
+    /// reactor is good, too. Names are resolved by what
+    /// [`Reactor::set_resolver`] was given, and literal addresses without.
+    ///
+    /// # Examples
+    ///
+    /// A driver that counts how often its threads sleep:
+    ///
+    /// ```
+    /// use bowerbird::{
+    ///     runtime::{Builder, Reactor},
+    ///     sync::driver::{Driver, Seat},
+    ///     time::sleep,
+    /// };
+    /// use std::{
+    ///     sync::{Arc, atomic::{AtomicUsize, Ordering::Relaxed}},
+    ///     time::{Duration, Instant},
+    /// };
+    ///
+    /// struct Counting { reactor: Reactor, sleeps: Arc<AtomicUsize> }
+    ///
+    /// impl Driver for Counting {
+    ///     fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
+    ///         self.sleeps.fetch_add(1, Relaxed);
+    ///         self.reactor.park(seat, until, max)
+    ///     }
+    ///     fn attach(&self, seat: Seat) { self.reactor.attach(seat) }
+    ///     fn detach(&self, seat: Seat) { self.reactor.detach(seat) }
+    ///     fn poll(&self, seat: Seat, max: usize) -> usize { self.reactor.poll(seat, max) }
+    ///     fn unpark(&self, seat: Seat) { self.reactor.unpark(seat) }
+    ///     fn next_deadline(&self, seat: Seat) -> Option<Instant> { self.reactor.next_deadline(seat) }
+    ///     fn now(&self) -> Instant { self.reactor.now() }
+    ///     fn advance_idle(&self) -> bool { self.reactor.advance_idle() }
+    ///     fn close(&self) { self.reactor.close() }
+    /// }
+    ///
+    /// let builder = Builder::new_current_thread();
+    /// let reactor = Reactor::builder().seats(builder.seats()).build()?;
+    /// let sleeps = Arc::new(AtomicUsize::new(0));
+    /// let driver = Counting { reactor, sleeps: sleeps.clone() };
+    /// builder.driver(driver).run(sleep(Duration::from_millis(1)))?;
+    /// assert!(sleeps.load(Relaxed) >= 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "set_event_loop_policy")]
+    #[doc(alias = "loop_factory")]
     pub fn driver(mut self, driver: impl Driver) -> Self {
         self.driver = Some(Arc::new(driver));
         self

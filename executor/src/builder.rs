@@ -122,6 +122,38 @@ impl Builder {
         self
     }
 
+    /// Is called when a thread of the runtime is to wake up, or is to get its next
+    /// [`turn`](crate::Executor::turn), because there is something for it to run: by
+    /// whoever wakes a task, on that thread. It may be called more often than that.
+    ///
+    /// It is to end the sleep of a loop which is not the runtime's, by an event of that
+    /// loop, and should do no more: it delays a wake. Such a loop takes its first turn,
+    /// and the first one after a `block_on`, without being told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver};
+    /// use std::{sync::mpsc, thread, time::Duration};
+    ///
+    /// enum Event { TurnIsDue }
+    /// let (events, queue) = mpsc::channel();
+    /// let executor = Builder::new_current_thread()
+    ///     .on_wake(move || events.send(Event::TurnIsDue).unwrap_or(()))
+    ///     .build_with(ThreadDriver::new)?;
+    /// assert!(!executor.turn(Some(Duration::ZERO)).has_more);
+    /// let handle = executor.handle().clone();
+    /// let task = thread::spawn(move || handle.spawn(async { 7 })).join().unwrap();
+    /// let Event::TurnIsDue = queue.recv().unwrap();
+    /// assert_eq!(executor.turn(Some(Duration::ZERO)).polls, 1);
+    /// assert!(task.is_finished());
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    pub fn on_wake(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.hooks.wake = Some(Arc::new(hook));
+        self
+    }
+
     /// Hears of errors that no handle tells. Without it they go to stderr.
     #[doc(alias = "set_exception_handler")]
     pub fn on_unhandled(mut self, hook: impl Fn(&Unhandled) + Send + Sync + 'static) -> Self {

@@ -58,6 +58,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Hook>,
     pub(crate) thread_park: Option<Hook>,
     pub(crate) thread_unpark: Option<Hook>,
+    pub(crate) wake: Option<Hook>,
     pub(crate) unhandled: Option<UnhandledHook>,
 }
 

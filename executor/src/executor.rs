@@ -173,7 +173,7 @@ impl LocalExecutor {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let options = Options::here();
         let scheduler = &self.home.scheduler;
-        refuse_nested(scheduler);
+        refuse_nested(scheduler, "block_on");
         spawn::block_in_place(|| {
             let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
             let result = run_main(&presence, scheduler, future, options);
@@ -181,6 +181,11 @@ impl LocalExecutor {
             drop(presence);
             output_of(result)
         })
+    }
+
+    /// What makes this thread the one whose local tasks are kept.
+    pub(crate) fn member(&self) -> Member {
+        self.home.member.clone()
     }
 
     /// Ends the executor; see [`Executor::shutdown`].
@@ -228,11 +233,11 @@ fn takes_part(scheduler: &Scheduler) -> bool {
 
 /// A thread of a current-thread runtime would wait for itself: in a task, in the
 /// destructor of one, in a hook. Nor can a local executor's thread come twice.
-fn refuse_nested(scheduler: &Scheduler) {
+pub(crate) fn refuse_nested(scheduler: &Scheduler, what: &str) {
     let is_inside = takes_part(scheduler);
     assert!(
         !(is_inside && scheduler.config.flavor == Flavor::CurrentThread),
-        "block_on was called inside a task of the same current-thread runtime, which would wait \
+        "{what} was called inside a task of the same current-thread runtime, which would wait \
          for itself: use `.await`, or a multi-thread runtime"
     );
 }
@@ -350,7 +355,7 @@ impl Handle {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let options = Options::here();
         let scheduler = &self.scheduler;
-        refuse_nested(scheduler);
+        refuse_nested(scheduler, "block_on");
         spawn::block_in_place(|| {
             let wish = match scheduler.config.flavor {
                 Flavor::CurrentThread => Wish::Turn(0),
@@ -411,9 +416,7 @@ impl Handle {
         self.scheduler.address().addr()
     }
 
-    /// For tests that look inside.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn scheduler(&self) -> &Scheduler {
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
         &self.scheduler
     }
 

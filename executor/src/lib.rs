@@ -22,6 +22,7 @@
 //! ```text
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
+//!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
 //!   task ─▶ locals
@@ -67,6 +68,7 @@ mod task;
 mod tests;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
 mod thread;
+mod turn;
 mod unhandled;
 mod worker;
 
@@ -88,4 +90,5 @@ pub use task::{
     info::{Id, TaskInfo},
     join::{AbortHandle, JoinHandle},
 };
+pub use turn::Turn;
 pub use unhandled::Unhandled;

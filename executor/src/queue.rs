@@ -110,21 +110,24 @@ impl Injector {
         limit: usize,
         mut keep: impl FnMut(Task),
     ) -> Option<Task> {
+        let mut first = None;
+        self.move_batch(workers, limit, |task| match first {
+            None => first = Some(task),
+            Some(_) => keep(task),
+        });
+        first
+    }
+
+    /// As [`take_batch`](Self::take_batch), and moves them all, oldest first.
+    pub(crate) fn move_batch(&self, workers: usize, limit: usize, keep: impl FnMut(Task)) {
         if self.is_empty() {
-            return None;
+            return;
         }
         let mut queue = self.queue.lock();
-        let share = (queue.tasks.len() / workers + 1).min(limit);
-        let first = queue.tasks.pop_front();
-        for _ in 1..share {
-            match queue.tasks.pop_front() {
-                Some(task) => keep(task),
-                None => break,
-            }
-        }
+        let share = (queue.tasks.len() / workers + 1).min(limit).min(queue.tasks.len());
+        queue.tasks.drain(..share).for_each(keep);
         // Relaxed: as in `push`.
         self.len.swap(queue.tasks.len(), Relaxed);
-        first
     }
 
     /// A hint, exact for who has fenced (edge D1 of [`idle`](crate::idle)).

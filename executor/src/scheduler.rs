@@ -25,7 +25,7 @@ use crate::{
     blocking::{self, Job, Pool},
     closing::{Closing, Desks, Duty},
     config::Config,
-    contain::caught,
+    contain::{caught, drop_contained},
     context::{self, Context},
     deque,
     desk::Desk,
@@ -212,7 +212,17 @@ impl Scheduler {
     }
 
     pub(crate) fn unpark(&self, worker: usize) {
-        self.driver.unpark(Seat(worker as u32));
+        self.unpark_at(Seat(worker as u32));
+    }
+
+    /// Ends the sleep on that seat, or tells whose loop it is that a turn is due.
+    fn unpark_at(&self, seat: Seat) {
+        self.driver.unpark(seat);
+        if let Some(hook) = &self.config.hooks.wake
+            && let Err(payload) = caught(|| hook())
+        {
+            drop_contained(payload);
+        }
     }
 
     /// Queues a pinned task, on its own thread or in its inbox.
@@ -238,9 +248,9 @@ impl Scheduler {
         match place {
             Place::Worker { seat, index } => {
                 self.idle.get_up(index);
-                self.driver.unpark(seat);
+                self.unpark_at(seat);
             }
-            Place::Guest(seat) => self.driver.unpark(seat),
+            Place::Guest(seat) => self.unpark_at(seat),
             Place::Parker => parker.unpark(),
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     task::{Task, holders},
     worker::{self, Step},
 };
-use std::{cell::Cell, io, rc::Rc, sync::Arc};
+use std::{cell::Cell, io, rc::Rc, sync::Arc, time::Instant};
 use sync::{
     coop,
     driver::Seat,
@@ -88,6 +88,8 @@ pub(crate) struct Presence {
     scheduler: Arc<Scheduler>,
     wish: Cell<Wish>,
     leave: Cell<Leave>,
+    /// The desk is left asleep, for the next turn of this thread.
+    is_dozing: Cell<bool>,
     /// This thread takes part already, and counts as engaged: inside, it sleeps and
     /// gets up for both.
     is_nested: bool,
@@ -115,7 +117,8 @@ impl Presence {
         scheduler.driver.attach(Seat::SHARED);
         let (wish, leave) = (Cell::new(wish), Cell::new(Leave::DropPinned));
         let scheduler = scheduler.clone();
-        let this = Self { entered, cx, inbox, scheduler, wish, leave, is_nested };
+        let is_dozing = Cell::new(false);
+        let this = Self { entered, cx, inbox, scheduler, wish, leave, is_dozing, is_nested };
         this.sit_down();
         if this.cx.desk().is_none() {
             this.take_guest_seat();
@@ -167,11 +170,91 @@ impl Presence {
                         self.look_around_as_guest();
                     }
                 }
-                Step::Park => self.park(),
+                Step::Park => {
+                    self.park(None);
+                }
                 Step::Closed | Step::Wanted => self.stand_up(),
             }
         }
         self.settle();
+    }
+
+    // ── turns ─────────────────────────────────────────────────────────────────
+
+    /// Runs what is ready by now, each task once. Gives how many polls that were and
+    /// what to do next.
+    pub(crate) fn run_ready(&self) -> (usize, Step) {
+        let (scheduler, cx) = (&self.scheduler, &self.cx);
+        let limit = worker::ready(scheduler, cx).max(1);
+        let before = self.polls();
+        let mut turns = 0;
+        let step = loop {
+            if turns >= limit && worker::ready(scheduler, cx) > 0 {
+                break Step::Polled;
+            }
+            match worker::step(scheduler, cx) {
+                Step::Polled => turns += 1,
+                step => break step,
+            }
+        };
+        match self.polls() {
+            Some(polls) => (polls.saturating_sub(before.unwrap_or(polls)) as usize, step),
+            // A guest does nothing else in its turns.
+            None => (turns, step),
+        }
+    }
+
+    /// How often this thread's desk has polled.
+    fn polls(&self) -> Option<u64> {
+        self.cx.desk().map(|desk| self.scheduler.workers[desk.index].counters.polls.get())
+    }
+
+    /// Lets the driver deliver what has come.
+    pub(crate) fn look_at_driver(&self) -> usize {
+        let seat = self.cx.place.get().seat();
+        let events = self.scheduler.harvest(|driver| driver.poll(seat, HARVEST_IDLE));
+        self.scheduler.restore(&self.cx);
+        events
+    }
+
+    /// When this thread's next timer is due, or one that is nobody's.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let driver = &self.scheduler.driver;
+        let seats = [self.cx.place.get().seat(), Seat::SHARED];
+        seats.into_iter().filter_map(|it| driver.next_deadline(it)).min()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.scheduler.driver.now()
+    }
+
+    /// Whether something is ready that only this thread sees.
+    pub(crate) fn has_ready(&self) -> bool {
+        worker::has_ready(&self.scheduler, &self.cx)
+    }
+
+    /// This thread's sleep goes on elsewhere: the desk is left asleep.
+    pub(crate) fn doze(&self) {
+        self.is_dozing.set(true);
+    }
+
+    /// Puts the desk down as it is: whoever has work for its worker calls the hook.
+    fn leave_asleep(&self) {
+        let Some(desk) = self.cx.take_desk() else { return };
+        self.move_to(Place::Parker);
+        self.scheduler.do_duty(self.scheduler.closing.stand(desk));
+        self.scheduler.restore(&self.cx);
+    }
+
+    /// Lets whoever wakes a pinned task of this thread call the hook. It takes turns on
+    /// a current-thread runtime, which has one desk.
+    fn doze_off(&self) {
+        let place = Place::Worker { seat: Seat(0), index: 0 };
+        self.inbox.move_to(place);
+        if self.inbox.has_letters() {
+            // They came while the inbox named another place.
+            self.scheduler.wake_at(place, &self.inbox.parker);
+        }
     }
 
     /// A guest that is busy looks at its own seat; workers do so in their turns.
@@ -214,6 +297,8 @@ impl Presence {
                     worker.is_wanted.swap(false, Relaxed);
                 }
                 self.move_to(Place::Worker { seat: desk.seat, index });
+                // After a doze: one who is asleep would be woken by what follows.
+                worker::rise(&self.scheduler, &desk);
                 self.cx.put_desk(desk);
                 self.scheduler.disengage();
             }
@@ -250,47 +335,59 @@ impl Presence {
 
     // ── sleep ─────────────────────────────────────────────────────────────────
 
-    fn park(&self) {
+    /// Sleeps, until the deadline at most. Gives how many events came.
+    pub(crate) fn park(&self, until: Option<Instant>) -> usize {
         let scheduler = &self.scheduler;
         call(scheduler.config.hooks.thread_park.as_ref());
         self.scheduler.restore(&self.cx);
-        match self.cx.desk() {
+        let events = match self.cx.desk() {
             // The hook spawned or woke something here, where nobody else sees it.
-            _ if worker::has_ready(scheduler, &self.cx) => {}
+            _ if worker::has_ready(scheduler, &self.cx) => 0,
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
-                let events = scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
+                let events = scheduler.harvest(|driver| driver.park(seat, until, HARVEST_IDLE));
                 counters.events.add(events as u64);
+                events
             }
-            None => self.park_without_desk(),
-        }
+            None => self.park_without_desk(until),
+        };
         self.scheduler.restore(&self.cx);
         call(scheduler.config.hooks.thread_unpark.as_ref());
+        events
     }
 
-    fn park_without_desk(&self) {
+    fn park_without_desk(&self, until: Option<Instant>) -> usize {
         let scheduler = &self.scheduler;
         if !self.inbox.fall_asleep() {
-            return;
+            return 0;
         }
         // If everybody is asleep now, this lets a worker look at the clock.
         scheduler.disengage();
-        match self.cx.place.get() {
-            Place::Guest(seat) => {
-                scheduler.harvest(|driver| driver.park(seat, None, HARVEST_IDLE));
+        let events = match (self.cx.place.get(), until) {
+            (Place::Guest(seat), _) => {
+                scheduler.harvest(|driver| driver.park(seat, until, HARVEST_IDLE))
             }
-            Place::Parker | Place::Worker { .. } => self.inbox.parker.park(),
-        }
+            (Place::Parker | Place::Worker { .. }, None) => {
+                self.inbox.parker.park();
+                0
+            }
+            (Place::Parker | Place::Worker { .. }, Some(until)) => {
+                let left = until.saturating_duration_since(self.now());
+                self.inbox.parker.park_timeout(left);
+                0
+            }
+        };
         if self.inbox.wake_up() {
             scheduler.engage();
         }
+        events
     }
 
     // ── the way out ───────────────────────────────────────────────────────────
 
     /// Drops the pinned tasks of this thread, on it.
-    fn drop_pinned(&self) {
+    pub(crate) fn drop_pinned(&self) {
         self.inbox.close();
         self.cx.pinned.borrow_mut().clear();
         let reason = match self.scheduler.closing.has_begun() {
@@ -312,13 +409,19 @@ impl Drop for Presence {
             self.drop_pinned();
         }
         self.settle();
+        let is_asleep = self.is_dozing.get() && self.has_desk();
         match self.cx.desk() {
+            Some(_) if is_asleep => self.leave_asleep(),
             Some(_) => self.stand_up(),
             None => self.scheduler.do_duty(self.scheduler.closing.forget(&self.inbox)),
         }
         self.move_to(Place::Parker);
         self.scheduler.driver.detach(Seat::SHARED);
-        if !self.is_nested {
+        if self.is_dozing.get() {
+            self.doze_off();
+        }
+        // At a desk, also one that is left asleep, a thread does not count as engaged.
+        if !self.is_nested && !is_asleep {
             self.scheduler.disengage();
         }
         drop(self.entered.take());

@@ -60,9 +60,7 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     let Some(desk) = cx.desk() else {
         return step_without_desk(scheduler, cx);
     };
-    if desk.is_asleep.get() {
-        get_up(scheduler, desk);
-    }
+    rise(scheduler, desk);
     if scheduler.closing.has_begun() {
         return Step::Closed;
     }
@@ -191,9 +189,8 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
-    if let Some(task) = from_injector(scheduler, desk) {
-        desk.local.push(task);
-    }
+    let workers = scheduler.workers.len();
+    scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
@@ -221,6 +218,25 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
         return Step::Polled;
     }
     Step::Park
+}
+
+/// Counts the worker awake, if it counts as asleep.
+pub(crate) fn rise(scheduler: &Scheduler, desk: &Desk) {
+    if desk.is_asleep.get() {
+        get_up(scheduler, desk);
+    }
+}
+
+/// How many tasks are ready for this thread.
+pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
+    take_letters(cx);
+    let pinned = cx.pinned.borrow().len();
+    let at_desk = cx.desk().map_or(0, |desk| {
+        let worker = &scheduler.workers[desk.index];
+        let in_slot = usize::from(!worker.slot.is_empty());
+        in_slot + worker.stealer.len() + scheduler.injector.len()
+    });
+    pinned + at_desk
 }
 
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
@@ -252,9 +268,7 @@ fn step_without_desk(scheduler: &Scheduler, cx: &Context) -> Step {
 /// Leaves a desk as the next one expects it: awake, not searching, and with what
 /// is queued where others can steal it.
 pub(crate) fn put_in_order(scheduler: &Scheduler, desk: &Desk) {
-    if desk.is_asleep.get() {
-        get_up(scheduler, desk);
-    }
+    rise(scheduler, desk);
     if desk.is_searching.replace(false) {
         scheduler.idle.stop_search();
     }

@@ -37,7 +37,10 @@ impl Driver for Reactor {
     }
 
     fn next_deadline(&self, seat: Seat) -> Option<Instant> {
-        self.timers(seat).next_deadline()
+        match seat {
+            Seat::SHARED => self.next_deadline_of_nobody(),
+            seat => self.timers(seat).next_deadline(),
+        }
     }
 
     fn now(&self) -> Instant {

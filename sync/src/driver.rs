@@ -94,7 +94,8 @@ pub trait Driver: Send + Sync + 'static {
     /// thread; calls add up to one token.
     fn unpark(&self, seat: Seat);
 
-    /// When the seat's earliest timer is due. From any thread.
+    /// When the seat's earliest timer is due; for [`Seat::SHARED`] the earliest of those
+    /// that no thread on a seat looks after. From any thread.
     fn next_deadline(&self, seat: Seat) -> Option<Instant>;
 
     /// The time by this driver's clock.

@@ -23,7 +23,7 @@
 //!
 //! | spawn, nothing inherited | poll, nothing inherited  | a look                      |
 //! |--------------------------|--------------------------|-----------------------------|
-//! | a load of a thread-local | a store, and one back    | as many steps as scopes, or keys |
+//! | a load of a thread-local | a load, and no store     | as many steps as scopes, or keys |
 //!
 //! # Who may touch what
 //!

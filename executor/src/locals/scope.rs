@@ -56,21 +56,25 @@ pub(crate) fn outside() -> Entered {
 
 #[inline]
 fn swap(scope: *const Scope<'static>) -> Entered {
-    let before = SCOPE.try_with(|it| it.replace(scope)).unwrap_or(ptr::null());
-    Entered { before, not_send: PhantomData }
+    // Most often both are null, and there is nothing to write, now or later.
+    let change = |it: &Cell<_>| (it.get() != scope).then(|| it.replace(scope));
+    Entered { before: SCOPE.try_with(change).ok().flatten(), not_send: PhantomData }
 }
 
 /// A thread in a scope.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    before: *const Scope<'static>,
+    /// `None`: it is where it was.
+    before: Option<*const Scope<'static>>,
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        let _ = SCOPE.try_with(|it| it.set(self.before));
+        if let Some(before) = self.before {
+            let _ = SCOPE.try_with(|it| it.set(before));
+        }
     }
 }
 

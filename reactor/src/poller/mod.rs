@@ -11,7 +11,11 @@ pub(crate) mod system;
 mod timerfd;
 
 use crate::readiness::{Interest, Ready};
-use std::{fmt, io, os::fd::RawFd, time::Duration};
+use std::{
+    fmt, io,
+    os::fd::{BorrowedFd, RawFd},
+    time::Duration,
+};
 
 /// A registration's name: an index and a generation, see
 /// [`registry`](crate::registry). Never a pointer.
@@ -54,6 +58,9 @@ pub(crate) trait Poller: Send + Sync + fmt::Debug {
 
     /// Ends the current or the next sleep. From any thread.
     fn wake(&self);
+
+    /// What becomes readable with the next event, if anything does.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 
     /// Hands at most `max` events to `deliver`, after sleeping for the first of
     /// them as long as `sleep` allows. Returns their number; may find none.

@@ -5,7 +5,7 @@ use crate::readiness::{Interest, Ready};
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
-    os::fd::RawFd,
+    os::fd::{BorrowedFd, RawFd},
     sync::Arc,
 };
 use sync::shim::{Condvar, Lock};
@@ -154,6 +154,10 @@ impl Poller for Scripted {
     fn wake(&self) {
         self.script.state.lock().is_woken = true;
         self.script.changed.notify_all();
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     fn turn(

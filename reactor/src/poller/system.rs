@@ -16,7 +16,11 @@
 use super::{Nap, Poller, Token};
 use crate::readiness::{Interest, Ready};
 use mio::{event::Event, unix::SourceFd};
-use std::{io, os::fd::RawFd, time::Duration};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, RawFd},
+    time::Duration,
+};
 use sync::shim::Lock;
 
 #[cfg(target_os = "linux")]
@@ -120,6 +124,10 @@ impl Poller for System {
     fn wake(&self) {
         // An eventfd: fails only if its counter is full, and then it wakes.
         let _ = self.waker.wake();
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.registry.as_fd())
     }
 
     fn turn(

@@ -33,6 +33,7 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
+    os::fd::BorrowedFd,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -306,6 +307,35 @@ impl Reactor {
     }
 }
 
+/// For a loop that waits for descriptors by itself.
+impl Reactor {
+    /// A descriptor that becomes readable when there are events to deliver: the next
+    /// [`poll`](sync::driver::Driver::poll), [`park`](sync::driver::Driver::park) or
+    /// turn of the runtime delivers them. `None`: the events come from a script.
+    ///
+    /// Timers are not behind it; their next deadline is known, and
+    /// [`make_readable`](Self::make_readable) is for all else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::Reactor;
+    ///
+    /// let reactor = Reactor::builder().build()?;
+    /// assert!(reactor.poll_fd().is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.parts.poller.descriptor()
+    }
+
+    /// Makes the descriptor readable, until events are next delivered. From any thread.
+    pub fn make_readable(&self) {
+        self.parts.poller.wake();
+    }
+}
+
 /// Threads.
 impl Reactor {
     /// Ends the current or the next sleep of the seat.
@@ -469,7 +499,12 @@ impl Reactor {
 
     fn leader_deadline(&self, seat: Seat, until: Option<Instant>) -> Option<Instant> {
         let own = earliest(until, self.timers(seat).next_deadline());
-        let mut deadline = earliest(own, self.parts.timers_shared.next_deadline());
+        earliest(own, self.next_deadline_of_nobody())
+    }
+
+    /// When the earliest timer is due that no thread on a seat looks after.
+    pub(crate) fn next_deadline_of_nobody(&self) -> Option<Instant> {
+        let mut deadline = self.parts.timers_shared.next_deadline();
         let orphans = &self.parts.orphans;
         orphans.for_each(|it| deadline = earliest(deadline, self.timers(it).next_deadline()));
         deadline

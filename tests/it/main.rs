@@ -38,6 +38,6 @@ mod stage;
 mod timed_tasks;
 mod timeouts;
 mod tokens;
-mod wait;
 mod turns;
+mod wait;
 mod who_runs_what;

@@ -309,6 +309,21 @@ impl<E: Send + 'static> TaskGroup<E> {
     /// # Panics
     ///
     /// Outside a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{task::TaskGroup, task_group};
+    ///
+    /// # bowerbird::run(async {
+    /// let outcome = task_group(async |g: TaskGroup<&str>| {
+    ///     g.spawn_named("fetch", async { Err::<(), _>("no route to host") });
+    ///     Ok(())
+    /// });
+    /// let text = outcome.await.unwrap_err().to_string();
+    /// assert!(text.contains(" `fetch`, spawned at ") && text.ends_with(": no route to host"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_named<T, F>(&self, name: impl Into<Arc<str>>, future: F) -> JoinHandle<T>
     where

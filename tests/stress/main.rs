@@ -12,8 +12,10 @@
 use bowerbird::{
     block_in_place,
     runtime::{Builder, Handle, Runtime, Shutdown},
-    spawn, spawn_blocking, spawn_local,
+    shield, spawn, spawn_blocking, spawn_local,
     sync::{Notify, mpsc},
+    task::TaskGroup,
+    task_group,
     time::{Duration, Instant, sleep, timeout},
     yield_now,
 };
@@ -379,4 +381,68 @@ fn closures_run_once_or_are_dropped_while_runtimes_end() {
         assert!(report.is_clean(), "{report}");
         ledger.assert_balanced();
     });
+}
+
+/// Trees of groups whose children fail, panic, cancel, are aborted, outlive timeouts
+/// and shield what they leave: when the outermost group is over, nothing is left.
+#[test]
+#[ignore = "takes minutes"]
+fn groups_leave_nothing_behind() {
+    rounds(|number, watched| {
+        let runtime = watched.runtime(number % 5);
+        let ledger = Ledger::default();
+        for tree in 0..20 {
+            let (ledger, seed) = (ledger.clone(), mixed(number * 20 + tree));
+            let outcome = runtime.block_on(task_group(async |g: TaskGroup<usize>| {
+                if seed & 1 == 0 {
+                    g.max_concurrency(1 + seed % 7);
+                }
+                grow(&g, 4, seed, &ledger);
+                Ok(())
+            }));
+            ledger.assert_balanced();
+            drop(outcome);
+        }
+        assert!(runtime.shutdown(Shutdown::default()).is_clean());
+    });
+}
+
+/// Starts some children, of which some start groups of their own.
+fn grow(g: &TaskGroup<usize>, depth: usize, seed: usize, ledger: &Ledger) {
+    for child in 0..3 {
+        let (group, ledger, seed) = (g.clone(), ledger.clone(), mixed(seed + child));
+        let entry = ledger.entry();
+        let handle = g.spawn(async move {
+            let _entry = entry;
+            for _ in 0..seed % 3 {
+                yield_now().await;
+            }
+            if depth > 0 {
+                grow(&group, depth - 1, seed, &ledger);
+                let inner = task_group(async |h: TaskGroup<usize>| {
+                    grow(&h, depth - 1, mixed(seed), &ledger);
+                    yield_now().await;
+                    Ok(())
+                });
+                // Errors of inner groups stay inside.
+                let _ = timeout(Duration::from_micros((seed % 300) as u64), inner).await;
+            }
+            let entry = ledger.entry();
+            let goodbye = shield(async move {
+                yield_now().await;
+                drop(entry);
+            });
+            match seed % 97 {
+                0 => return Err(seed),
+                1 => std::panic::resume_unwind(Box::new(seed)),
+                2 => group.cancel(),
+                3 => drop(goodbye.await),
+                _ => (),
+            }
+            Ok(())
+        });
+        if seed % 11 == 0 {
+            handle.abort();
+        }
+    }
 }

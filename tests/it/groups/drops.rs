@@ -1,11 +1,12 @@
 //! The future of a group is dropped: cancellation from outside.
 
 use super::{Group, OnDrop, endless, errors, fails, ms, spawn_endless};
-use crate::stage::{Reports, Witness, flavors, limited, multi};
+use crate::stage::{Reports, Token, Witness, flavors, limited, multi};
 use bowerbird::{
     runtime::{Builder, Shutdown},
     shield, spawn,
     sync::Event,
+    task::TaskGroup,
     task_group,
     time::{Instant, sleep, timeout},
     yield_now,
@@ -287,4 +288,74 @@ async fn a_group_in_an_aborted_task_ends_its_children() {
     });
     assert_eq!(errors(&error.await.unwrap_err()), ["outer"]);
     assert_eq!(witness.count(), 4);
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn a_child_may_abort_the_task_of_its_parent() {
+    for is_in_first_poll in [true, false] {
+        let witness = Witness::default();
+        let theirs = witness.clone();
+        let parent = spawn(async move {
+            let me = bowerbird::task::current_abort_handle().unwrap();
+            task_group(async |g: Group| {
+                spawn_endless(&g, 3, &theirs);
+                g.spawn(async move {
+                    if !is_in_first_poll {
+                        yield_now().await;
+                    }
+                    me.abort();
+                    pending::<Result<(), _>>().await
+                });
+                Ok(())
+            })
+            .await
+        });
+        assert!(parent.await.unwrap_err().is_cancelled());
+        sleep(ms(1)).await;
+        assert_eq!(witness.count(), 3);
+    }
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn an_outer_abort_while_an_inner_group_fails() {
+    let task = spawn(task_group(async |g: Group| {
+        g.spawn(endless(Witness::default().token()));
+        let inner = task_group(async |h: Group| {
+            for _ in 0..5 {
+                h.spawn(fails(100, "inner"));
+            }
+            drop(shield(sleep(ms(50))));
+            pending::<Result<(), _>>().await
+        });
+        inner.await.map_err(|_| "the inner group")
+    }));
+    sleep(ms(100)).await;
+    task.abort();
+    // Either came first; neither is lost, and nothing hangs.
+    match task.await {
+        Ok(outcome) => assert_eq!(errors(&outcome.unwrap_err()), ["the inner group"]),
+        Err(error) => assert!(error.is_cancelled()),
+    }
+}
+
+#[bowerbird::test(clock = "virtual")]
+async fn nothing_keeps_a_group_alive_that_is_over() {
+    let witness = Witness::default();
+    // Values, errors and handles that know one another.
+    let outcome = task_group(async |g: TaskGroup<Token>| {
+        let (group, token) = (g.clone(), witness.token());
+        let child = g.spawn(async move { Ok((group, token)) });
+        let (group, token) = (g.clone(), witness.token());
+        g.spawn(async move {
+            drop(child.await);
+            drop(group);
+            Err::<(), _>(token)
+        });
+        pending::<Result<(), _>>().await
+    });
+    let error = outcome.await.unwrap_err();
+    sleep(ms(1)).await;
+    assert_eq!(witness.count(), 1);
+    drop(error);
+    assert_eq!(witness.count(), 2);
 }

@@ -16,4 +16,5 @@ mod net;
 mod panics;
 mod shutdown;
 mod stage;
+mod system;
 mod who_runs_what;

@@ -7,6 +7,7 @@ mod files;
 mod gathering;
 mod locks;
 mod sockets;
+#[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod system;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]

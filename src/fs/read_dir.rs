@@ -142,6 +142,7 @@ impl ReadDir {
     /// # std::io::Result::Ok(()) })?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it")]
     #[track_caller]
     pub fn next(&mut self) -> Next<'_> {
         Next { entries: self, location: Location::caller() }

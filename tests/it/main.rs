@@ -40,4 +40,5 @@ mod timeouts;
 mod tokens;
 mod turns;
 mod wait;
+mod system;
 mod who_runs_what;

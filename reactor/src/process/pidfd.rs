@@ -51,7 +51,7 @@ pub(super) fn kill(pid: u32, number: c_int) -> io::Result<()> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 sync::thread_local! {
     /// Lets this thread do as on a system without.
     pub(super) static IS_MISSING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
@@ -60,7 +60,7 @@ sync::thread_local! {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn open(pid: u32) -> io::Result<OwnedFd> {
     use std::os::fd::{FromRawFd, RawFd};
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     if IS_MISSING.get() {
         return Err(io::ErrorKind::Unsupported.into());
     }

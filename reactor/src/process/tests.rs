@@ -6,7 +6,7 @@ use futures::{
 };
 use std::{
     future::Future,
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, IoSlice, IoSliceMut},
     os::unix::process::ExitStatusExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -301,6 +301,23 @@ fn a_writer_sees_that_nobody_reads() {
         let bytes = vec![0; 1 << 20];
         let error = stdin.write_all(&bytes).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        child.wait().await.unwrap();
+    });
+}
+
+#[test]
+fn several_buffers_are_written_and_read_at_once() {
+    run(async {
+        let mut child = cat();
+        let mut stdin = child.stdin.take().unwrap();
+        let count = stdin.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"cde")]).await;
+        assert_eq!(count.unwrap(), 5);
+        drop(stdin);
+        let (mut one, mut two) = ([0; 1], [0; 9]);
+        let mut buffers = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+        let stdout = child.stdout.as_mut().unwrap();
+        assert_eq!(stdout.read_vectored(&mut buffers).await.unwrap(), 5);
+        assert_eq!((&one, &two[..4]), (b"a", &b"bcde"[..]));
         child.wait().await.unwrap();
     });
 }

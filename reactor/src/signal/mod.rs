@@ -175,6 +175,7 @@ impl Signal {
     /// # Cancel safety
     ///
     /// **Strict.** A signal that came meanwhile is heard the next time.
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it")]
     #[track_caller]
     pub fn next(&mut self) -> Recv<'_> {
         self.recv()

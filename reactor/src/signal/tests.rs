@@ -4,7 +4,9 @@ use super::{SignalKind, ctrl_c, signal};
 use crate::{reactor::Reactor, registry::ShuttingDown};
 use futures::{FutureExt, StreamExt};
 use std::{
+    any::Any,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     ptr,
     task::{Context, Poll, Waker},
@@ -155,6 +157,17 @@ fn the_end_of_the_runtime_ends_the_stream() {
     assert_eq!(disposition(realtime(8)), libc::SIG_DFL, "a failure leaves nothing behind");
     let error = ctrl_c().now_or_never().expect("it cannot wait").unwrap_err();
     assert!(ShuttingDown::is_cause_of(&error));
+}
+
+#[test]
+fn outside_a_runtime_the_panic_says_where() {
+    let message = |panic: Box<dyn Any + Send>| *panic.downcast::<String>().unwrap();
+    let panic = catch_unwind(|| signal(realtime(11))).unwrap_err();
+    assert!(message(panic).contains("signal/tests.rs"));
+    let pressed = ctrl_c();
+    let panic = catch_unwind(AssertUnwindSafe(|| pressed.now_or_never())).unwrap_err();
+    assert!(message(panic).contains("signal/tests.rs"));
+    assert_eq!(disposition(realtime(11)), libc::SIG_DFL);
 }
 
 #[test]

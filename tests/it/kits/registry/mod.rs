@@ -13,6 +13,7 @@ mod locks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod sets;
 mod sockets;
+#[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]
 mod system;
 mod tasks;
 #[expect(clippy::await_holding_refcell_ref, reason = "lent to the future, which ends first")]

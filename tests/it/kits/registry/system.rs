@@ -174,7 +174,9 @@ fn on<F: Future<Output = ()> + 'static>(
     Subject { future: Box::pin(future), step, check }
 }
 
-fn with_child(make: fn(Rc<Child>) -> Pin<Box<dyn Future<Output = ()>>>) -> Subject {
+type Unnamed = Pin<Box<dyn Future<Output = ()>>>;
+
+fn with_child(make: fn(Rc<Child>) -> Unnamed) -> Subject {
     let (stage, (mut command, input)) = (Stage::enter(), cat());
     let child = Rc::new(command.spawn().unwrap());
     on(stage, input, make(child.clone()), move || {

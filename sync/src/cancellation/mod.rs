@@ -27,8 +27,7 @@
 //!   seen.
 //! * `new` as a `const fn`: clones share a branch, which therefore has to be
 //!   allocated.
-//! * Comparing tokens: what it would be good for is unclear, and clones may get
-//!   identities of their own.
+//! * Comparing tokens: nobody has needed it, and what is equal once has to stay so.
 
 mod guard;
 mod run;
@@ -63,8 +62,8 @@ use std::{
 /// [`cancelled`](Self::cancelled), or was started with
 /// [`run_until_cancelled`](Self::run_until_cancelled).
 ///
-/// A token takes some hundred bytes, a child too, and they are given back when its
-/// last handle is gone, except 32 bytes which wait for the next token of the family.
+/// A token takes about a hundred bytes. They are given back when its last handle is
+/// gone, except 32 which wait for the next token of the family.
 ///
 /// # Examples
 ///

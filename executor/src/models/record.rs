@@ -15,7 +15,7 @@ fn birth(number: u32) -> Birth {
         nature: Nature::Stealable,
         name: number,
         spawned_at,
-        locals: std::ptr::null(),
+        locals: ptr::null(),
     }
 }
 

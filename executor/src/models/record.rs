@@ -11,7 +11,7 @@ use sync::{shim::thread, wait_site::Watched};
 fn birth(number: u32) -> Birth {
     let spawned_at = Location::caller();
     let (id, nature) = (Id::new(u64::from(number)), Nature::Stealable);
-    let locals = std::ptr::null();
+    let locals = ptr::null();
     Birth { id, nature, name: number, spawned_at, locals, watched: Watched::No }
 }
 

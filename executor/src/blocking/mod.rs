@@ -217,7 +217,7 @@ impl<J: Job> Pool<J> {
 
     /// How many jobs are not done: queued and running. A job that wakes somebody
     /// counts until after the wake.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn in_flight(&self) -> usize {
         self.crew.lock().roster.in_flight()
     }

@@ -39,6 +39,7 @@ use crate::{
     scheduler::Scheduler,
     task::Task,
 };
+use std::sync::Arc;
 use sync::{coop, futurelock::Watch, shim::atomic::Ordering::Relaxed};
 
 /// What came of one turn.
@@ -173,16 +174,25 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 /// Polls a task with a full budget.
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
-    let watched = scheduler.watch.as_ref().map(Watch::begin_poll);
     let budget = coop::enter(scheduler.config.budget);
-    task.run();
+    match &scheduler.watch {
+        None => task.run(),
+        Some(watch) => run_watched(watch, task),
+    }
     let is_spent = budget.is_spent();
-    drop((budget, watched));
+    drop(budget);
     cx.is_polling.set(false);
     scheduler.restore(cx);
     if let Some(desk) = cx.desk().filter(|_| is_spent) {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
     }
+}
+
+/// In debug mode.
+#[cold]
+fn run_watched(watch: &Arc<Watch>, task: Task) {
+    let _polling = watch.begin_poll();
+    task.run();
 }
 
 /// A busy worker's look at the driver and at the runtime's queue.

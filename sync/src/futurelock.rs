@@ -20,8 +20,7 @@
 //!
 //! # When a place is reported
 //!
-//! In one poll of a task, which ends idle and with budget left, two places in the
-//! same line:
+//! In one poll of a task, after which it idles, two places in the same line:
 //!
 //! * one was polled and is still waiting;
 //! * the other was granted, its wake-up was *over before the poll began*, and it has
@@ -29,7 +28,8 @@
 //!
 //! Combinators poll a child in the poll after its wake-up, or wake themselves and do
 //! so in the next; so what they hold is never reported. "Granted" alone would not
-//! do: the wake-up comes a moment later, and a poll between the two is innocent.
+//! do: the wake-up comes a moment later, and a poll between the two is innocent. Nor
+//! does a poll count that ran out of budget: it wakes its task, which does not idle.
 //!
 //! # Who knows what
 //!
@@ -213,8 +213,8 @@ impl fmt::Debug for Polling {
     }
 }
 
-/// What the poll that ends has to be told for: the task is about to idle, by no
-/// wake-up of its own, and has budget left.
+/// What is wrong with the poll that ends, after which the task idles: it has not woken
+/// itself.
 #[cold]
 #[must_use]
 pub fn judge() -> Vec<Futurelock> {
@@ -364,6 +364,26 @@ mod tests {
         places.woken(10, first);
         let began = places.tick();
         assert_eq!(places.judge(20, began), []);
+    }
+
+    /// Looks, when it is woken, whether the place counts as woken.
+    struct Looks(Arc<Watch>, Lock<Option<bool>>);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            let is_woken = self.0.places.lock().by_address[&10].woken_at.is_some();
+            *self.1.lock() = Some(is_woken);
+        }
+    }
+
+    #[test]
+    fn a_place_counts_as_woken_when_the_wake_up_is_over() {
+        let watch = Arc::new(Watch::default());
+        let number = watch.places.lock().arrive(10, TASK, LINE);
+        let looks = Arc::new(Looks(watch.clone(), Lock::new(None)));
+        Told::waker(watch.clone(), 10, number, &looks.clone().into()).wake();
+        assert_eq!(*looks.1.lock(), Some(false));
+        assert!(watch.places.lock().by_address[&10].woken_at.is_some());
     }
 
     #[test]

@@ -264,6 +264,7 @@ impl<H: Hold<Target = Permits>> Future for Take<H> {
 }
 
 /// The part of a poll for which there were no permits at once.
+#[inline]
 fn poll_in_line<H: Hold<Target = Permits>>(
     mut waiter: Pin<&mut Waiter<H>>,
     cx: &mut Context<'_>,

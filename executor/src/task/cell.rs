@@ -40,7 +40,6 @@ use std::{
     task::{Context, Poll},
 };
 use sync::{
-    coop,
     futurelock::{self, Futurelock},
     shim::{atomic::Ordering::Relaxed, cell::UnsafeCell},
     wait_site,
@@ -239,10 +238,8 @@ unsafe fn poll<F: Future, S: Schedule>(
 /// In debug mode: the task is about to idle. Does it wait for what it has?
 #[cold]
 fn judge<F: Future, S: Schedule>(cell: &Cell<F, S>) {
-    if coop::has_budget_remaining() {
-        for found in futurelock::judge() {
-            S::futurelock(cell.schedule.home(), info(cell), found);
-        }
+    for found in futurelock::judge() {
+        S::futurelock(cell.schedule.home(), info(cell), found);
     }
 }
 

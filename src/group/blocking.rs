@@ -31,7 +31,8 @@ where
     if let Some(member) = roster.keep() {
         let child = executor::current_task();
         let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
-        let builder = spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
+        let builder =
+            spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
         let work = Work { closure, member, ledger, child };
         let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
         match (&mut handle.0).await {

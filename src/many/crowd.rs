@@ -182,7 +182,6 @@ impl<O> Next<O> {
     }
 }
 
-
 /// How far a walk has come.
 enum Step<O> {
     /// This child is done. There may be more of them.

@@ -60,7 +60,7 @@ where
     I: IntoIterator,
     I::Item: Future,
 {
-    AsCompleted { crowd: Crowd::closed(futures), location: Location::caller() }
+    AsCompleted { crowd: Crowd::new(futures), location: Location::caller() }
 }
 
 /// The stream of [`as_completed`]: pairs of key and output.

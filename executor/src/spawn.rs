@@ -322,6 +322,8 @@ pub fn current_abort_handle() -> Option<AbortHandle> {
 pub struct TaskBuilder {
     name: Option<Arc<str>>,
     inherits: Inherits,
+    /// Where the task says it was spawned, if not where the builder's method is called.
+    location: Option<&'static Location<'static>>,
 }
 
 /// Which task-locals a task inherits.
@@ -369,13 +371,22 @@ impl TaskBuilder {
         self
     }
 
+    /// The task says that it was spawned here: for combinators that spawn for their
+    /// callers.
+    #[doc(hidden)]
+    pub fn location(mut self, location: &'static Location<'static>) -> Self {
+        self.location = Some(location);
+        self
+    }
+
     #[track_caller]
     fn options(self) -> Options {
         let locals = match self.inherits {
             Inherits::All => locals::inherited(),
             Inherits::None => None,
         };
-        Options { name: self.name, location: Location::caller(), locals }
+        let location = self.location.unwrap_or(Location::caller());
+        Options { name: self.name, location, locals }
     }
 
     /// As [`spawn`](fn@crate::spawn).

@@ -29,8 +29,12 @@ where
 {
     // A group has room as long as one of its children runs, and this is one.
     if let Some(member) = roster.keep() {
-        let work = Work { closure, member, ledger, child: executor::current_task() };
-        let mut handle = Aborting(TaskBuilder::new().spawn_blocking(|| work.run()));
+        let child = executor::current_task();
+        let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
+        let builder =
+            spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
+        let work = Work { closure, member, ledger, child };
+        let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
         match (&mut handle.0).await {
             Ok(Some(value)) => return Ok(value),
             Ok(None) => (),

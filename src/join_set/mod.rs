@@ -42,7 +42,8 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tasks::{Member, Tasks};
+use tasks::Member;
+pub(crate) use tasks::Tasks;
 
 /// Tasks whose results come in the order in which they end.
 ///

@@ -27,25 +27,25 @@ use sync::{
 };
 
 /// Tasks and what is known of them. Dropping it aborts them.
-pub(super) struct Tasks<T, D> {
+pub(crate) struct Tasks<T, D> {
     slab: ReadySlab<Member<T, D>>,
 }
 
 /// A task and what is known of it.
 #[derive(Debug)]
-pub(super) struct Member<T, D> {
-    pub(super) handle: JoinHandle<T>,
-    pub(super) data: D,
+pub(crate) struct Member<T, D> {
+    pub(crate) handle: JoinHandle<T>,
+    pub(crate) data: D,
 }
 
 impl<T, D> Member<T, D> {
     /// The result of a task that is over.
-    pub(super) fn into_result(self) -> (D, Result<T, JoinError>) {
+    pub(crate) fn into_result(self) -> (D, Result<T, JoinError>) {
         (self.data, self.handle.take_finished())
     }
 
     /// The same, with the id of a task that has an output.
-    pub(super) fn into_result_with_id(self) -> Result<(Id, T), JoinError> {
+    pub(crate) fn into_result_with_id(self) -> Result<(Id, T), JoinError> {
         let id = self.handle.id();
         let output = self.handle.take_finished()?;
         Ok((id.expect("a task that was refused has no output"), output))
@@ -53,16 +53,16 @@ impl<T, D> Member<T, D> {
 }
 
 impl<T, D> Tasks<T, D> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slab: ReadySlab::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
 
     /// Adds a task. Returns its number.
-    pub(super) fn insert(&mut self, handle: JoinHandle<T>, data: D) -> usize {
+    pub(crate) fn insert(&mut self, handle: JoinHandle<T>, data: D) -> usize {
         let index = self.slab.insert_idle(Member { handle, data });
         self.watch(index);
         index
@@ -78,7 +78,7 @@ impl<T, D> Tasks<T, D> {
     }
 
     /// Takes out the task that ended first.
-    pub(super) fn take_next(&mut self) -> Option<(usize, Member<T, D>)> {
+    pub(crate) fn take_next(&mut self) -> Option<(usize, Member<T, D>)> {
         self.take_from_batch().or_else(|| {
             // Once: a watch may put numbers on the list, too.
             self.slab.refill();
@@ -99,7 +99,7 @@ impl<T, D> Tasks<T, D> {
     }
 
     /// Waits for the next task that ends. `None`: there are no tasks.
-    pub(super) fn poll_next(
+    pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
         location: &'static Location<'static>,
@@ -122,33 +122,33 @@ impl<T, D> Tasks<T, D> {
     }
 
     /// Nobody waits any more.
-    pub(super) fn unregister(&mut self) {
+    pub(crate) fn unregister(&mut self) {
         self.slab.unregister();
     }
 
     /// Takes task `index` out, over or not.
-    pub(super) fn remove(&mut self, index: usize) -> Option<Member<T, D>> {
+    pub(crate) fn remove(&mut self, index: usize) -> Option<Member<T, D>> {
         self.slab.remove(index)
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Member<T, D>> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Member<T, D>> {
         self.slab.get(index)
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Member<T, D>> {
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Member<T, D>> {
         self.slab.get_mut(index)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Member<T, D>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Member<T, D>> {
         self.slab.iter().map(|(_, member)| member)
     }
 
-    pub(super) fn abort_all(&self) {
+    pub(crate) fn abort_all(&self) {
         self.iter().for_each(|member| member.handle.abort());
     }
 
     /// Lets them all run on.
-    pub(super) fn detach_all(&mut self) {
+    pub(crate) fn detach_all(&mut self) {
         drop(mem::take(&mut self.slab));
     }
 }

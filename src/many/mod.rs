@@ -9,10 +9,8 @@
 //! | `child.rs`    | one such child: its future, then what is kept of its output |
 //! | `children.rs` | the children of an array and of a `Vec`                    |
 //! | `tuples.rs`   | the children of tuples                                     |
-//! | `crowd.rs`    | children that are done one by one, and may be joined by    |
-//! |               | others: `wait`, `as_completed` and their like              |
+//! | `crowd.rs`    | children that are done one by one: `wait`, `as_completed`  |
 //! | `next.rs`     | the next item of a stream                                  |
-//! | `start.rs`    | which child comes first                                    |
 //! | `pinned.rs`   | one element of a pinned slice                              |
 
 pub(crate) mod child;
@@ -22,9 +20,8 @@ pub(crate) mod next;
 #[expect(unsafe_code, reason = "std has no stable projection of a pinned slice")]
 mod pinned;
 pub(crate) mod poller;
-pub(crate) mod start;
 pub(crate) mod tuples;
-mod turn;
+pub(crate) mod turn;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,7 +3,7 @@
 use super::{
     child::Progress,
     children::Children,
-    turn::{Step, Turn},
+    turn::{self, Next, Turn},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -114,17 +114,20 @@ fn turn<C: Children>(
     };
     let turn = Turn::begin(ready);
     loop {
-        let poll = |slot, cx: &mut Context<'_>| children.as_mut().poll_child(child_of(slot), cx);
-        let slot = match turn.step(ready, cx, poll) {
-            Step::Done(_, Err(stop)) => return End::Stopped(stop),
-            Step::Done(slot, Ok(Progress::WasDone)) => slot,
-            Step::Done(slot, Ok(Progress::Done)) => {
-                *left -= 1;
-                slot
-            }
-            Step::Through => return End::Waiting,
-            Step::Interrupted => return End::Interrupted,
+        let slot = match turn.next(ready, cx) {
+            Next::Child(slot) => slot,
+            Next::Through => return End::Waiting,
+            Next::Interrupted => return End::Interrupted,
         };
+        let child = child_of(slot);
+        let polled = ready.poll_child(slot, |cx| children.as_mut().poll_child(child, cx));
+        turn::spend_a_unit(cx);
+        match polled {
+            Poll::Pending => continue,
+            Poll::Ready(Err(stop)) => return End::Stopped(stop),
+            Poll::Ready(Ok(Progress::WasDone)) => (),
+            Poll::Ready(Ok(Progress::Done)) => *left -= 1,
+        }
         ready.retire(slot);
         if *left == 0 {
             return End::AllDone;

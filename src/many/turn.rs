@@ -11,19 +11,67 @@
 use std::task::{Context, Poll};
 use sync::{
     coop,
-    ready_set::{ReadySet, Slots},
+    ready_set::{ReadySet, ReadySlab, Slots},
 };
 
+/// Children of whom some were woken.
+pub(crate) trait Ready {
+    /// Takes what was woken since the last time into the batch.
+    fn refill(&mut self);
+    /// Whether the batch has children left.
+    fn has_batch(&self) -> bool;
+    /// Takes the next child off the batch.
+    fn pop(&mut self) -> Option<usize>;
+    /// Whether something was woken since the last refill.
+    fn has_woken(&self) -> bool;
+}
+
+impl<S: Slots> Ready for ReadySet<S> {
+    fn refill(&mut self) {
+        ReadySet::refill(self);
+    }
+
+    fn has_batch(&self) -> bool {
+        ReadySet::has_batch(self)
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        ReadySet::pop(self)
+    }
+
+    fn has_woken(&self) -> bool {
+        ReadySet::has_woken(self)
+    }
+}
+
+impl<T> Ready for ReadySlab<T> {
+    fn refill(&mut self) {
+        ReadySlab::refill(self);
+    }
+
+    fn has_batch(&self) -> bool {
+        ReadySlab::has_batch(self)
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        ReadySlab::pop(self)
+    }
+
+    fn has_woken(&self) -> bool {
+        ReadySlab::has_woken(self)
+    }
+}
+
 /// One walk through the children that were woken.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// It goes on with what the turn before left over.
     is_rest: bool,
 }
 
-/// How far a turn has come.
-pub(super) enum Step<R> {
-    /// This child gave something. There may be more of them.
-    Done(usize, R),
+/// Who is next in a turn.
+pub(crate) enum Next {
+    /// This child is to be polled, and [`spend_a_unit`] to be called after it.
+    Child(usize),
     /// All that were woken have been polled.
     Through,
     /// The budget is spent: the task is woken and goes on where it stopped.
@@ -32,7 +80,7 @@ pub(super) enum Step<R> {
 
 impl Turn {
     /// Takes what was woken. The task's waker is registered.
-    pub(super) fn begin<S: Slots>(ready: &mut ReadySet<S>) -> Self {
+    pub(crate) fn begin(ready: &mut impl Ready) -> Self {
         let is_rest = ready.has_batch();
         if !is_rest {
             ready.refill();
@@ -40,51 +88,33 @@ impl Turn {
         Self { is_rest }
     }
 
-    /// Polls children until one is ready.
-    pub(super) fn step<S: Slots, R>(
-        &self,
-        ready: &mut ReadySet<S>,
-        cx: &mut Context<'_>,
-        mut poll: impl FnMut(usize, &mut Context<'_>) -> Poll<R>,
-    ) -> Step<R> {
-        while ready.has_batch() {
-            if !may_go_on(cx) {
-                return Step::Interrupted;
-            }
-            let Some(index) = ready.pop() else { break };
-            if let Poll::Ready(output) = poll_one(ready, index, cx, &mut poll) {
-                return Step::Done(index, output);
+    /// As [`begin`](Self::begin), and what the turn before left over comes first.
+    pub(crate) fn whole(ready: &mut impl Ready) -> Self {
+        ready.refill();
+        Self { is_rest: false }
+    }
+
+    /// The next child to poll.
+    pub(crate) fn next(&self, ready: &mut impl Ready, cx: &mut Context<'_>) -> Next {
+        if ready.has_batch() {
+            // Only a look: the child comes first, or a budget of one would never reach
+            // it.
+            let Poll::Ready(look) = coop::poll_proceed(cx) else { return Next::Interrupted };
+            drop(look);
+            if let Some(index) = ready.pop() {
+                return Next::Child(index);
             }
         }
         if self.is_rest && ready.has_woken() {
             // Their wake-up may be the one that led to this poll: ask for another.
             cx.waker().wake_by_ref();
         }
-        Step::Through
+        Next::Through
     }
 }
 
-/// Whether there is budget for one more child; if not, the task is woken.
-///
-/// Only a look: the child comes first, or a budget of one would never reach it.
-pub(super) fn may_go_on(cx: &mut Context<'_>) -> bool {
-    coop::poll_proceed(cx).map(drop).is_ready()
-}
-
-/// Polls child `index` with its own waker.
-pub(super) fn poll_one<S: Slots, R>(
-    ready: &ReadySet<S>,
-    index: usize,
-    cx: &mut Context<'_>,
-    mut poll: impl FnMut(usize, &mut Context<'_>) -> Poll<R>,
-) -> Poll<R> {
-    let polled = ready.poll_child(index, |cx| poll(index, cx));
-    spend_a_unit(cx);
-    polled
-}
-
 /// Spends a unit for the poll of a child, unless the child spent the last.
-fn spend_a_unit(cx: &mut Context<'_>) {
+pub(crate) fn spend_a_unit(cx: &mut Context<'_>) {
     if coop::has_budget_remaining()
         && let Poll::Ready(progress) = coop::poll_proceed(cx)
     {

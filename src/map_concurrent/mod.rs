@@ -30,7 +30,7 @@ pub use collect::{Collect, TryCollect};
 use executor::{JoinError, TaskBuilder};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
-use running::{Polled, Running, Task};
+use running::Running;
 use std::{
     fmt,
     future::Future,
@@ -292,12 +292,10 @@ where
         let Poll::Ready(progress) = coop::poll_proceed(cx) else { return };
         match this.source.as_mut().poll_next(cx) {
             Poll::Ready(Some(item)) => {
-                let name = this
-                    .name
-                    .get_or_insert_with(|| format!("map_concurrent at {}", this.location).into());
+                let name = this.name.get_or_insert_with(|| "map_concurrent".into()).clone();
                 let future = (this.f)(item);
-                let handle = TaskBuilder::new().name(name.clone()).spawn(future);
-                this.running.push(Task::of(handle));
+                let builder = TaskBuilder::new().name(name).location(this.location);
+                this.running.push(builder.spawn(future));
                 progress.made();
             }
             Poll::Ready(None) => *this.is_exhausted = true,
@@ -318,14 +316,14 @@ where
         let mut this = self.project();
         fill(&mut this, cx);
         match this.running.poll_next(cx, this.location) {
-            Polled::Done(result) => {
+            Poll::Ready(Some(result)) => {
                 let output = output_of(result);
                 fill(&mut this, cx);
                 Poll::Ready(Some(output))
             }
-            Polled::Empty if *this.is_exhausted => Poll::Ready(None),
+            Poll::Ready(None) if *this.is_exhausted => Poll::Ready(None),
             // The source will wake us, or the budget has.
-            Polled::Empty | Polled::Pending => Poll::Pending,
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 

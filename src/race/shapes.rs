@@ -4,7 +4,6 @@ use super::{Race, RaceErrors, RaceOk, Racing, RacingOk, errors::Errors};
 use crate::many::{
     child::{First, FirstOk},
     children::{Array, ArrayOf, List},
-    start,
     tuples::{self, each_tuple},
 };
 use std::{future::Future, panic::Location};
@@ -15,7 +14,7 @@ impl<F: Future, const N: usize> Race for [F; N] {
 
     fn into_racing(self, location: &'static Location<'static>) -> Self::Future {
         const { assert!(N > 0, "a race of no futures would never end") };
-        Racing::new(start::draw(N), Array::new(self), location)
+        Racing::new(first(N), Array::new(self), location)
     }
 }
 
@@ -25,7 +24,7 @@ impl<T, E, F: Future<Output = Result<T, E>>, const N: usize> RaceOk for [F; N] {
     type Future = RacingOk<ArrayOf<FirstOk, F, N>>;
 
     fn into_racing_ok(self, location: &'static Location<'static>) -> Self::Future {
-        RacingOk::new(start::draw(N), Array::new(self), location)
+        RacingOk::new(first(N), Array::new(self), location)
     }
 }
 
@@ -36,7 +35,7 @@ impl<F: Future> Race for Vec<F> {
     #[track_caller]
     fn into_racing(self, location: &'static Location<'static>) -> Self::Future {
         assert!(!self.is_empty(), "a race of no futures would never end");
-        Racing::new(start::draw(self.len()), List::new(self), location)
+        Racing::new(first(self.len()), List::new(self), location)
     }
 }
 
@@ -46,7 +45,17 @@ impl<T, E, F: Future<Output = Result<T, E>>> RaceOk for Vec<F> {
     type Future = RacingOk<List<FirstOk, F>>;
 
     fn into_racing_ok(self, location: &'static Location<'static>) -> Self::Future {
-        RacingOk::new(start::draw(self.len()), List::new(self), location)
+        RacingOk::new(first(self.len()), List::new(self), location)
+    }
+}
+
+/// Which of so many is polled first: of several that are ready at once the first one
+/// polled wins. Drawn from the generator that a seed of the runtime decides.
+fn first(count: usize) -> usize {
+    match count {
+        0 | 1 => 0,
+        // More there cannot be in a race.
+        _ => executor::random_below(count.min(u32::MAX as usize)),
     }
 }
 
@@ -64,7 +73,7 @@ macro_rules! tuple {
             type Future = Racing<tuples::$Tuple<First, $($F),+>>;
 
             fn into_racing(self, location: &'static Location<'static>) -> Self::Future {
-                Racing::new(start::draw($len), tuples::$Tuple::new(self), location)
+                Racing::new(first($len), tuples::$Tuple::new(self), location)
             }
         }
 
@@ -74,7 +83,7 @@ macro_rules! tuple {
             type Future = RacingOk<tuples::$Tuple<FirstOk, $($F),+>>;
 
             fn into_racing_ok(self, location: &'static Location<'static>) -> Self::Future {
-                RacingOk::new(start::draw($len), tuples::$Tuple::new(self), location)
+                RacingOk::new(first($len), tuples::$Tuple::new(self), location)
             }
         }
 

@@ -13,7 +13,7 @@
 //! an older one fails starts nobody: its turn to give way has come before.
 
 use super::RaceErrors;
-use crate::many::crowd::{Crowd, Next};
+use crate::many::turn::{self, Next, Turn};
 use reactor::time::{Sleep, sleep};
 use std::{
     fmt,
@@ -24,7 +24,11 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use sync::coop;
+use sync::{
+    coop,
+    ready_set::ReadySlab,
+    wait_site::{self, Kind},
+};
 
 /// Makes one attempt after the other, each when the one before has failed or has
 /// taken longer than `delay`, until one succeeds; the others are dropped.
@@ -89,8 +93,7 @@ where
         attempts: Some(attempts.into_iter()),
         delay,
         timer: None,
-        crowd: Crowd::open(),
-        indices: vec![],
+        running: ReadySlab::new(),
         started: 0,
         errors: vec![],
         is_over: false,
@@ -122,13 +125,29 @@ pub struct Staggering<I, F, E> {
     /// Until the next one starts; `None` when it is to start at once, or when there
     /// is none.
     timer: Option<Sleep>,
-    crowd: Crowd<Pin<Box<F>>>,
-    /// Which attempt stands at each place.
-    indices: Vec<usize>,
+    running: ReadySlab<Attempt<F>>,
     started: usize,
     errors: Vec<(usize, E)>,
     is_over: bool,
     location: &'static Location<'static>,
+}
+
+/// An attempt that runs.
+struct Attempt<F> {
+    index: usize,
+    future: Pin<Box<F>>,
+}
+
+/// What came of polling those that were woken.
+enum Came<O> {
+    /// This attempt has ended. There may be more of them.
+    Ended(usize, O),
+    /// Nobody runs.
+    Nobody,
+    /// The next wake wakes the task.
+    Waiting,
+    /// The budget is spent, and the task is woken.
+    Interrupted,
 }
 
 /// Attempts are pinned in boxes of their own, and iterators are never pinned.
@@ -148,11 +167,8 @@ where
             return;
         };
         let is_last = attempts.size_hint().1 == Some(0);
-        let place = self.crowd.insert(Box::pin(attempt()));
-        if self.indices.len() <= place {
-            self.indices.resize(place + 1, 0);
-        }
-        self.indices[place] = self.started;
+        let (index, future) = (self.started, Box::pin(attempt()));
+        self.running.insert(Attempt { index, future });
         self.started += 1;
         self.timer = (!is_last).then(|| sleep(self.delay));
     }
@@ -165,33 +181,56 @@ where
         Pin::new(timer).poll(cx).is_ready()
     }
 
+    /// Polls those that were woken until one of them ends.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Came<Result<T, E>> {
+        if self.running.is_empty() {
+            return Came::Nobody;
+        }
+        self.running.register(cx.waker());
+        let turn = Turn::begin(&mut self.running);
+        loop {
+            let number = match turn.next(&mut self.running, cx) {
+                Next::Child(number) => number,
+                Next::Through => return Came::Waiting,
+                Next::Interrupted => return Came::Interrupted,
+            };
+            let poll = |attempt: &mut Attempt<F>, cx: &mut Context<'_>| {
+                attempt.future.as_mut().poll(cx).map(|output| (attempt.index, output))
+            };
+            let polled = self.running.poll_child(number, poll);
+            turn::spend_a_unit(cx);
+            if let Poll::Ready((index, output)) = polled {
+                drop(self.running.remove(number));
+                return Came::Ended(index, output);
+            }
+        }
+    }
+
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<Result<Won<T, E>, RaceErrors<E>>> {
         if self.started == 0 {
             self.start();
         }
         loop {
-            match self.crowd.poll_next(cx, self.location) {
-                Next::Done((place, Ok(value))) => {
-                    let index = self.indices[place];
+            match self.poll_next(cx) {
+                Came::Ended(index, Ok(value)) => {
                     return Poll::Ready(Ok(Won { value, index, errors: self.take_errors() }));
                 }
-                Next::Done((place, Err(error))) => {
-                    let index = self.indices[place];
+                Came::Ended(index, Err(error)) => {
                     self.errors.push((index, error));
                     if index + 1 == self.started {
                         self.start();
                     }
                 }
-                Next::End => {
+                Came::Nobody => {
                     let errors = self.take_errors().into_iter().map(|(_, error)| error);
                     return Poll::Ready(Err(RaceErrors::new(errors.collect())));
                 }
                 // Some have not been asked yet whether they are done.
-                Next::Interrupted => return Poll::Pending,
-                Next::Waiting if self.is_next_due(cx) => self.start(),
-                Next::Waiting => {
+                Came::Interrupted => return Poll::Pending,
+                Came::Waiting if self.is_next_due(cx) => self.start(),
+                Came::Waiting => {
                     // Over what the timer wrote.
-                    self.crowd.write_wait_site(self.location);
+                    wait_site::waiting(Kind::OneOf, self.running.id(), self.location);
                     return Poll::Pending;
                 }
             }
@@ -234,7 +273,7 @@ where
     fn end(&mut self) {
         self.timer = None;
         self.attempts = None;
-        self.crowd = Crowd::open();
+        self.running = ReadySlab::new();
     }
 }
 
@@ -243,7 +282,7 @@ impl<I, F, E> fmt::Debug for Staggering<I, F, E> {
         f.debug_struct("Staggering")
             .field("started", &self.started)
             .field("failed", &self.errors.len())
-            .field("running", &self.crowd)
+            .field("running", &self.running.len())
             .finish_non_exhaustive()
     }
 }

@@ -148,3 +148,29 @@ impl<C: ?Sized> fmt::Debug for Gate<C> {
         f.debug_struct("Gate").field("phase", &phase).field("newcomers", &newcomers).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        many::tests::{bench, probe},
+        scope::local_scope,
+    };
+    use executor::yield_now;
+
+    #[test]
+    fn who_comes_in_the_middle_of_a_cancellation_is_dropped() {
+        let (steering, child) = probe(());
+        let mut scope = bench(local_scope(async |s| {
+            // What `cancel` does, step by step.
+            s.gate.cancelled.set();
+            yield_now().await;
+            let handle = s.spawn(child);
+            yield_now().await;
+            s.gate.close();
+            assert!(handle.await.is_err());
+        }));
+        let polls = (1..10).find(|_| scope.poll().is_ready());
+        assert!(polls.is_some(), "a child of a cancelled scope holds it up");
+        assert_eq!(steering.drops.get(), 1);
+    }
+}

@@ -316,7 +316,6 @@ impl<C: ?Sized> fmt::Debug for Scope<'_, C> {
 ///     assert_eq!(seven.await, Ok(7));
 /// }));
 /// ```
-#[must_use = "a child runs without its handle, too; await it for its output"]
 pub struct ScopedHandle<T> {
     receiver: Receiver<T>,
 }

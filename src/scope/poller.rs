@@ -9,6 +9,7 @@ use super::{
     Scope,
     gate::{Gate, Look},
 };
+use crate::many::turn::{self, Next, Turn};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -20,7 +21,6 @@ use std::{
     task::{Context, Poll},
 };
 use sync::{
-    coop,
     ready_set::ReadySlab,
     wait_site::{self, Kind},
 };
@@ -57,6 +57,10 @@ impl<C: Future<Output = ()> + ?Sized> Poller<C> {
     /// Makes members of the newcomers.
     fn take_in(&mut self) {
         self.gate.swap_newcomers(&mut self.spare);
+        if self.has_obeyed {
+            // They came between the two steps of `cancel`, after the others had gone.
+            return self.spare.clear();
+        }
         for child in self.spare.drain(..) {
             self.members.insert(Member::Child(child));
         }
@@ -164,22 +168,21 @@ struct Running<'a, C: ?Sized, B: Future> {
     output: &'a mut Option<B::Output>,
 }
 
-/// How a turn through those to poll ended.
-enum Turn {
-    Through,
-    /// The budget is spent: the task is woken and goes on where it stopped.
-    Interrupted,
-}
-
 impl<C: Future<Output = ()> + ?Sized, B: Future> Running<'_, C, B> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<B::Output> {
         self.poller.members.register(cx.waker());
         self.poller.take_in();
-        self.poller.members.refill();
+        let turn = Turn::whole(&mut self.poller.members);
         // Those who were woken, then those who were spawned meanwhile.
         for _ in 0..2 {
-            if let Turn::Interrupted = self.turn(cx) {
-                return Poll::Pending;
+            loop {
+                self.poller.obey();
+                match turn.next(&mut self.poller.members, cx) {
+                    Next::Child(index) => self.poll_member(index),
+                    Next::Through => break,
+                    Next::Interrupted => return Poll::Pending,
+                }
+                turn::spend_a_unit(cx);
             }
             self.poller.take_in();
             if !self.poller.members.has_batch() {
@@ -189,25 +192,7 @@ impl<C: Future<Output = ()> + ?Sized, B: Future> Running<'_, C, B> {
         self.end_poll(cx)
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
-        loop {
-            self.poller.obey();
-            if self.poller.members.peek().is_none() {
-                return Turn::Through;
-            }
-            // Only a look: the member comes first, or a budget of one would never
-            // reach it.
-            let Poll::Ready(look) = coop::poll_proceed(cx) else {
-                return Turn::Interrupted;
-            };
-            drop(look);
-            self.poll_next();
-            spend_a_unit(cx);
-        }
-    }
-
-    fn poll_next(&mut self) {
-        let Some(index) = self.poller.members.pop() else { return };
+    fn poll_member(&mut self, index: usize) {
         let (mut body, output) = (self.body.as_mut(), &mut *self.output);
         let polled = self.poller.members.poll_child(index, |member, cx| match member {
             Member::Body => poll_body(body.as_mut(), cx).map(|it| *output = Some(it)),
@@ -251,14 +236,5 @@ fn poll_body<B: Future>(body: Pin<&mut Option<B>>, cx: &mut Context<'_>) -> Poll
     match body.as_pin_mut() {
         Some(body) => body.poll(cx),
         None => unreachable!("the body is a member until its end"),
-    }
-}
-
-/// Spends a unit for the poll of a member, unless it spent the last.
-fn spend_a_unit(cx: &mut Context<'_>) {
-    if coop::has_budget_remaining()
-        && let Poll::Ready(progress) = coop::poll_proceed(cx)
-    {
-        progress.made();
     }
 }

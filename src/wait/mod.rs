@@ -94,7 +94,7 @@ where
     I::Item: Future + Unpin,
     U: Until<<I::Item as Future>::Output>,
 {
-    let (crowd, done) = (Crowd::closed(tasks), vec![]);
+    let (crowd, done) = (Crowd::new(tasks), vec![]);
     Wait { crowd, keys: vec![], done, until, limit: None, location: Location::caller() }
 }
 
@@ -298,7 +298,7 @@ impl<F: Future + Unpin> Waited<F> {
     pub fn again<U: Until<F::Output>>(self, until: U) -> Wait<F, U> {
         let Self { done, pending } = self;
         let (keys, tasks): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
-        let (crowd, location) = (Crowd::closed(tasks), Location::caller());
+        let (crowd, location) = (Crowd::new(tasks), Location::caller());
         Wait { crowd, keys, done, until, limit: None, location }
     }
 }

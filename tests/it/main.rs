@@ -16,6 +16,7 @@ mod fairness;
 mod fs;
 mod gather;
 mod groups;
+mod hostile;
 mod join;
 mod join_local;
 mod join_macros;

@@ -103,7 +103,7 @@ use crate::shim::{
 use std::{
     fmt,
     marker::PhantomData,
-    mem::ManuallyDrop,
+    mem::{self, ManuallyDrop},
     ptr,
     task::{Context, RawWaker, RawWakerVTable, Waker},
 };
@@ -408,6 +408,19 @@ impl<S: Slots> ReadySet<S> {
         // again: nobody has set it since.
         if !self.list.slots.slot(index).queued.swap(true, Relaxed) {
             self.revive(index);
+        }
+    }
+
+    /// Takes those out of the batch that are not to be kept: their slots are retired.
+    fn retain(&mut self, mut is_kept: impl FnMut(usize) -> bool) {
+        let mut rest = mem::replace(&mut self.batch, END);
+        while rest != END {
+            let slot = self.list.slot(rest);
+            rest = slot.next();
+            if is_kept(slot.index as usize) {
+                slot.set_next(END);
+                self.append(slot.index, slot.index);
+            }
         }
     }
 

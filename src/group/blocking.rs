@@ -14,6 +14,7 @@ use super::{
     roster::{Member, Roster},
 };
 use executor::{JoinHandle, TaskBuilder, TaskInfo};
+use reactor::time::by_deadline;
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
 /// What the child does: starts the closure and waits for it.
@@ -28,20 +29,23 @@ where
     C: FnOnce() -> Result<T, E> + Send + 'static,
 {
     // A group has room as long as one of its children runs, and this is one.
-    if let Some(member) = roster.keep() {
-        let child = executor::current_task();
-        let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
-        let builder =
-            spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
-        let work = Work { closure, member, ledger, child };
-        let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
-        match (&mut handle.0).await {
-            Ok(Some(value)) => return Ok(value),
-            Ok(None) => (),
-            Err(error) => error.try_into_panic().map_or_else(drop, |it| resume_unwind(it)),
-        }
+    let Some(member) = roster.keep() else {
+        end_this_task("its group is over");
+        return pending().await;
+    };
+    let child = executor::current_task();
+    let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
+    let builder = spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
+    let work = Work { closure, member, ledger, child };
+    let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
+    match (&mut handle.0).await {
+        Ok(Some(value)) => return Ok(value),
+        Ok(None) => end_this_task("its failure went to its group"),
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            Err(error) => end_this_task(error.reason().unwrap_or("its closure was dropped")),
+        },
     }
-    end_this_task();
     pending().await
 }
 
@@ -59,8 +63,9 @@ impl<T, E, C: FnOnce() -> Result<T, E>> Work<C, E> {
     fn run(self) -> Option<T> {
         let Self { closure, mut member, ledger, child } = self;
         let result = {
+            let deadline = member.roster().deadline();
             let _group = ambient::enter(member.slot());
-            caught(closure)
+            caught(|| by_deadline(deadline, closure))
         };
         let kind = match result {
             Ok(Ok(value)) => return Some(value),

@@ -13,6 +13,7 @@ use super::{
     roster::{Admission, CheckIn, Member, Roster},
 };
 use pin_project_lite::pin_project;
+use reactor::time::{Instant, by_deadline};
 use std::{
     any::Any,
     future::Future,
@@ -31,6 +32,7 @@ pin_project! {
         #[pin]
         future: Option<F>,
         stage: Stage,
+        deadline: Option<Instant>,
         // Dropped in this order: the next one's turn, then the group's.
         permit: Option<OwnedSemaphorePermit>,
         member: Member,
@@ -62,12 +64,13 @@ impl<F, E> Child<F, E> {
     #[track_caller]
     pub(super) fn new(future: F, admission: Admission, ledger: Arc<Ledger<E>>) -> Self {
         let mut turn = None;
-        if let Some(limit) = admission.limit {
+        let Admission { member, limit, deadline } = admission;
+        if let Some(limit) = limit {
             // Not in a closure, so that a wait for it names the spawn.
             turn = Some(limit.acquire_owned());
         }
-        let (future, stage, member) = (Some(future), Stage::Fresh, admission.member);
-        Self { turn, future, stage, permit: None, member, ledger }
+        let (future, stage) = (Some(future), Stage::Fresh);
+        Self { turn, future, stage, deadline, permit: None, member, ledger }
     }
 }
 
@@ -76,7 +79,7 @@ impl<T, E, F: Future<Output = Result<T, E>>> Future for Child<F, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         if self.stage == Stage::Fresh && self.member.roster().closed.is_set() {
-            end_this_task();
+            end_this_task(self.member.roster().farewell());
             return Poll::Pending;
         }
         let polled = self.as_mut().run(cx);
@@ -99,7 +102,7 @@ impl<T, E, F: Future<Output = Result<T, E>>> Child<F, E> {
         let polled = {
             let _group = ambient::enter(this.member.slot());
             let future = this.future.as_mut().as_pin_mut().expect("polled until it ends");
-            caught(|| future.poll(cx))
+            caught(|| by_deadline(*this.deadline, || future.poll(cx)))
         };
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -117,7 +120,10 @@ impl<T, E, F: Future<Output = Result<T, E>>> Child<F, E> {
         };
         let panics = panics.into_iter().map(|it| FailureKind::Panicked(Panic::new(it)));
         // Before anything of the user's runs, which might panic.
-        end_this_task();
+        end_this_task(match &failed {
+            Some(FailureKind::Failed(_)) => "its error went to its group",
+            Some(FailureKind::Panicked(_)) | None => "its panic went to its group",
+        });
         report(failed.into_iter().chain(panics), this.member.roster(), this.ledger);
         Poll::Pending
     }
@@ -133,7 +139,7 @@ impl<F, E> Child<F, E> {
         }
         let handle = executor::current_abort_handle().expect("a child is a task");
         if this.member.check_in(handle) == CheckIn::TooLate {
-            end_this_task();
+            end_this_task(this.member.roster().farewell());
         }
     }
 }
@@ -157,9 +163,10 @@ fn report<E>(kinds: impl Iterator<Item = FailureKind<E>>, roster: &Roster, ledge
     }
 }
 
-/// The task that this thread runs ends when it next returns `Pending`.
-pub(super) fn end_this_task() {
+/// The task that this thread runs ends when it next returns `Pending`. Who awaits it
+/// is told why.
+pub(super) fn end_this_task(reason: impl Into<Arc<str>>) {
     if let Some(handle) = executor::current_abort_handle() {
-        handle.abort();
+        handle.abort_with(reason);
     }
 }

@@ -18,11 +18,11 @@ use sync::shim::Lock;
 ///
 /// ```text
 /// 3 failures in the task group at src/main.rs:31:18
-/// ├─ task 7 `fetch`, spawned at src/main.rs:33:11: no route to host
+/// ├─ task `fetch` #7 (src/main.rs:33:11): no route to host
 /// │  caused by: the cable is gone
-/// ├─ task 9, spawned at src/main.rs:34:11, panicked: index out of bounds
+/// ├─ task #9 (src/main.rs:34:11) panicked: index out of bounds
 /// └─ the body: 1 failure in the task group at src/pages.rs:8:5
-///    └─ task 12, spawned at src/pages.rs:9:7: line 3 has no key
+///    └─ task #12 (src/pages.rs:9:7): line 3 has no key
 /// ```
 ///
 /// `Debug` prints the tree as well, so that `unwrap` and a `main` that returns it
@@ -340,23 +340,17 @@ impl<E> Failure<E> {
             FailureKind::Failed(_) => "failed",
             FailureKind::Panicked(_) => "panicked",
         };
-        match &self.task {
-            Some(TaskInfo { id, name: Some(name), .. }) => format!("task {id} `{name}` {what}"),
-            Some(TaskInfo { id, name: None, .. }) => format!("task {id} {what}"),
-            None => format!("the body {what}"),
-        }
+        format!("{} {what}", self.who())
+    }
+
+    fn who(&self) -> String {
+        self.task.as_ref().map_or_else(|| "the body".to_owned(), TaskInfo::to_string)
     }
 
     fn branch(&self, describe: impl FnOnce(&E) -> Branch) -> Branch {
-        let (who, comma) = match &self.task {
-            Some(task) => (task.to_string(), ","),
-            None => ("the body".to_owned(), ""),
-        };
         match &self.kind {
-            FailureKind::Failed(error) => describe(error).after(&format!("{who}: ")),
-            FailureKind::Panicked(panic) => {
-                Branch::new(panic.to_string()).after(&format!("{who}{comma} "))
-            }
+            FailureKind::Failed(error) => describe(error).after(&format!("{}: ", self.who())),
+            FailureKind::Panicked(panic) => Branch::new(format!("{} {panic}", self.who())),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     roster::{Phase, Roster},
 };
 use pin_project_lite::pin_project;
+use reactor::time::effective_deadline;
 use std::{
     fmt,
     future::Future,
@@ -50,10 +51,12 @@ pin_project! {
             if roster.phase() == Phase::Over {
                 return;
             }
+            // First, for a waker that panics below: later failures go on alone.
+            let failures = this.group.ledger().close();
             // Those who do not end at once are left to the group around us, if any.
             let heir = ambient::current().and_then(|enclosing| enclosing.keep());
             roster.abandon(heir);
-            drop(this.group.ledger().close());
+            drop(failures);
         }
     }
 }
@@ -80,6 +83,7 @@ impl<C, B> Body<C, B> {
     {
         if let BodyProjection::Fresh { call } = self.as_mut().project() {
             let call = call.take().expect("a body that panicked is not polled again");
+            group.roster().limit_time(effective_deadline());
             let future = call(group.clone());
             self.set(Self::Running { future });
         }

@@ -113,8 +113,8 @@ impl<E> TaskGroup<E> {
         self.roster.close(Phase::Cancelled, None);
     }
 
-    /// As [`cancel`](Self::cancel), and says why to those who ask for the
-    /// [`reason`](Self::reason).
+    /// As [`cancel`](Self::cancel), and says why: to those who ask for the
+    /// [`reason`](Self::reason), and to those who await a child.
     ///
     /// # Examples
     ///
@@ -136,8 +136,11 @@ impl<E> TaskGroup<E> {
     }
 
     /// Why the group takes no more children: what was said to
-    /// [`cancel_with`](Self::cancel_with), or who failed. `None`: it is open, nobody
-    /// said, or it ended by itself.
+    /// [`cancel_with`](Self::cancel_with), who failed, or that its future was dropped.
+    /// `None`: it is open, nobody said, or it ended by itself.
+    ///
+    /// Children that are aborted for it give it as the
+    /// [reason](executor::JoinError::reason) to whoever awaits their handles.
     #[must_use]
     pub fn reason(&self) -> Option<Arc<str>> {
         self.roster.reason()
@@ -268,9 +271,9 @@ impl<E: Send + 'static> TaskGroup<E> {
     /// Starts a child, a task of its own on any worker.
     ///
     /// An error it gives, or a panic, goes to the group, which ends all the others.
-    /// Whoever awaits the handle is then told that the child was cancelled. Aborting
-    /// the handle ends the child and is no failure. Dropping it changes nothing: the
-    /// group waits in any case.
+    /// Whoever awaits the handle is then told that the child was cancelled, and why.
+    /// Aborting the handle ends the child and is no failure. Dropping it changes
+    /// nothing: the group waits in any case.
     ///
     /// In a group that takes no more children the future is dropped at once, and the
     /// handle tells of a cancellation.
@@ -321,7 +324,7 @@ impl<E: Send + 'static> TaskGroup<E> {
     ///     Ok(())
     /// });
     /// let text = outcome.await.unwrap_err().to_string();
-    /// assert!(text.contains(" `fetch`, spawned at ") && text.ends_with(": no route to host"));
+    /// assert!(text.contains(" task `fetch` #") && text.ends_with(": no route to host"));
     /// # });
     /// ```
     #[track_caller]
@@ -344,7 +347,7 @@ impl<E: Send + 'static> TaskGroup<E> {
             None => {
                 drop(future);
                 let task = builder.spawn(pending());
-                task.abort();
+                task.abort_with(self.roster.farewell());
                 task
             }
         }

@@ -84,6 +84,10 @@ use std::{future::Future, panic::Location};
 /// the group gives the error. To end it without an error there is
 /// [`TaskGroup::cancel`].
 ///
+/// A timeout around the group ends its children as well, so they know of it:
+/// [`effective_deadline`](crate::task::effective_deadline) gives them the deadline that
+/// counted where the group began to run.
+///
 /// # Errors
 ///
 /// A [`GroupError`] with everything that went wrong in the group, panics included.

@@ -27,6 +27,7 @@
 
 use super::contain::caught;
 use executor::AbortHandle;
+use reactor::time::Instant;
 use slab::Slab;
 use std::{
     fmt, mem,
@@ -50,6 +51,8 @@ struct Book {
     body: Body,
     /// Why it left the phase `Open`, if anybody said.
     reason: Option<Arc<str>>,
+    /// By when it has to be done, as far as was known when it began.
+    deadline: Option<Instant>,
     members: Slab<Place>,
     limit: Option<Arc<Semaphore>>,
     /// Where the group that waits for what this one left behind counts us.
@@ -91,6 +94,7 @@ enum Place {
 pub(super) struct Admission {
     pub(super) member: Member,
     pub(super) limit: Option<Arc<Semaphore>>,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// What a child learns when it first waits.
@@ -109,6 +113,7 @@ impl Roster {
             phase: Phase::Open,
             body: Body::Runs,
             reason: None,
+            deadline: None,
             members: Slab::new(),
             limit: None,
             heir: None,
@@ -123,6 +128,21 @@ impl Roster {
     /// Why it takes no more children, if anybody said.
     pub(super) fn reason(&self) -> Option<Arc<str>> {
         self.book.lock().reason.clone()
+    }
+
+    /// What those are told whom it ends, or does not take.
+    pub(super) fn farewell(&self) -> Arc<str> {
+        self.book.lock().farewell()
+    }
+
+    /// Children know from now on by when the group has to be done.
+    pub(super) fn limit_time(&self, deadline: Option<Instant>) {
+        self.book.lock().deadline = deadline;
+    }
+
+    /// By when it has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.book.lock().deadline
     }
 
     /// How many have not ended.
@@ -149,9 +169,9 @@ impl Roster {
             return None;
         }
         let key = book.members.insert(Place::Fresh);
-        let limit = book.limit.clone();
+        let (limit, deadline) = (book.limit.clone(), book.deadline);
         drop(book);
-        Some(Admission { member: Member::new(self, key), limit })
+        Some(Admission { member: Member::new(self, key), limit, deadline })
     }
 
     /// A member that nobody aborts. `None`: nobody is left who would wait for it.
@@ -202,31 +222,30 @@ impl Roster {
             book.reason = reason;
         }
         book.phase = phase;
-        let running = book.take_running();
+        let (running, farewell) = (book.take_running(), book.farewell());
         drop(book);
-        Self::end(&running);
+        end(&running, &farewell);
         self.closed.set();
     }
 
     /// The future of the group is gone: ends the children, for which `heir` waits.
     pub(super) fn abandon(&self, heir: Option<Member>) {
         let mut book = self.book.lock();
+        if book.phase == Phase::Open {
+            book.reason = Some("the group's future was dropped".into());
+        }
         book.phase = Phase::Over;
-        let running = book.take_running();
+        let (running, farewell) = (book.take_running(), book.farewell());
         let unneeded = match book.members.is_empty() {
             true => heir,
             false => mem::replace(&mut book.heir, heir),
         };
         drop(book);
-        Self::end(&running);
+        end(&running, &farewell);
         let (set, left) = (caught(|| self.closed.set()), caught(|| drop(unneeded)));
         if let Err(payload) = set.and(left) {
             resume_unwind(payload);
         }
-    }
-
-    fn end(running: &[AbortHandle]) {
-        running.iter().for_each(AbortHandle::abort);
     }
 
     /// The one who polls the group, before it looks.
@@ -253,7 +272,19 @@ impl Roster {
     }
 }
 
+fn end(running: &[AbortHandle], farewell: &Arc<str>) {
+    running.iter().for_each(|child| child.abort_with(farewell.clone()));
+}
+
 impl Book {
+    fn farewell(&self) -> Arc<str> {
+        let plain = match self.phase {
+            Phase::Over => "the group is over",
+            Phase::Open | Phase::Cancelled | Phase::Failed => "the group was cancelled",
+        };
+        self.reason.clone().unwrap_or_else(|| plain.into())
+    }
+
     /// The abort handles of all that may be aborted, each once.
     fn take_running(&mut self) -> Vec<AbortHandle> {
         let places = self.members.iter_mut().map(|(_, place)| place);

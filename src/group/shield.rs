@@ -17,6 +17,9 @@ use std::{
 /// drop comes from a timeout, an abort, or a group that fails. Use it for what must not
 /// be cut in half: a commit, a goodbye.
 ///
+/// No timeout around it ends it, so inside there is no
+/// [`effective_deadline`](crate::task::effective_deadline) from outside.
+///
 /// Inside a [task group](super::task_group), in its body or in a child, the group waits
 /// for it, even one that failed or was cancelled, and never aborts it. Of several
 /// groups in one another, the innermost does. Outside any, nobody waits; a runtime

@@ -51,7 +51,12 @@ pub struct Start<V, T> {
 
 impl<V, T> Start<V, T> {
     pub(super) fn new(child: JoinHandle<T>, ready: Receiver<V>) -> Self {
-        Self { task: child.info(), child: Some(child), ready }
+        // What it waits for when this is read is something else.
+        let task = child.info().map(|mut task| {
+            task.waits_for = None;
+            task
+        });
+        Self { child: Some(child), task, ready }
     }
 }
 
@@ -101,7 +106,7 @@ impl NotStarted {
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.task {
-            Some(task) => write!(f, "{task}, ended before it said that it was ready"),
+            Some(task) => write!(f, "{task} ended before it said that it was ready"),
             None => f.write_str("a task ended before it said that it was ready"),
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! 3 failures in the task group at src/main.rs:31:18
-//! ├─ task 7 `fetch`, spawned at src/main.rs:33:11: no route to host
+//! ├─ task `fetch` #7 (src/main.rs:33:11): no route to host
 //! │  caused by: the cable is gone
-//! ├─ task 9, spawned at src/main.rs:34:11, panicked: index out of bounds
+//! ├─ task #9 (src/main.rs:34:11) panicked: index out of bounds
 //! └─ the body: 1 failure in the task group at src/pages.rs:8:5
-//!    └─ task 12, spawned at src/pages.rs:9:7: line 3 has no key
+//!    └─ task #12 (src/pages.rs:9:7): line 3 has no key
 //! ```
 //!
 //! A branch is a text of any number of lines; all but the first are indented. So a

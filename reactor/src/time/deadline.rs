@@ -118,8 +118,9 @@ sync::thread_local! {
 /// [`timeout`](super::timeout()), [`timeout_at`](super::timeout_at) and
 /// [`timeout_scope`](super::timeout_scope()) inside which this call is made, in the
 /// same task; a deadline that was moved counts where it is now. The deadline may
-/// have passed. A task that is spawned starts without one, unless a task group hands
-/// its own on.
+/// have passed. A task that is spawned starts without one. Only children of a task
+/// group inherit that of the group, since they end with it: the one that counted when
+/// it began to run.
 ///
 /// # Examples
 ///
@@ -204,6 +205,14 @@ impl<F: Future> Future for WithDeadline<F> {
         let _entered = enter(*this.limit, NOBODY);
         this.future.poll(cx)
     }
+}
+
+/// Runs `code`, to which `deadline` counts: [`with_deadline`] for what is no future.
+#[doc(hidden)]
+#[inline]
+pub fn by_deadline<R>(deadline: Option<Instant>, code: impl FnOnce() -> R) -> R {
+    let _entered = deadline.map(|deadline| enter(Limit::At(deadline), NOBODY));
+    code()
 }
 
 /// The owner of entries that are not amended.

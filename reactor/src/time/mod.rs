@@ -32,7 +32,7 @@ mod timeout;
 mod timeout_scope;
 
 pub use crate::timer::{AutoAdvance, Clock};
-pub use deadline::{WithDeadline, effective_deadline, with_deadline};
+pub use deadline::{WithDeadline, by_deadline, effective_deadline, with_deadline};
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};

@@ -69,12 +69,12 @@ async fn a_handle_knows_why_the_group_takes_no_more_children() {
     let (mut handle, mut child) = (None, None);
     let error = task_group(async |g: Group| {
         handle = Some(g.clone());
-        child = g.spawn_named("fetch", fails(10, "no")).id();
+        child = g.spawn_named("fetch", fails(10, "no")).info();
         pending::<Result<(), _>>().await
     });
     assert_eq!(errors(&error.await.unwrap_err()), ["no"]);
     let reason = handle.unwrap().reason().unwrap();
-    assert_eq!(*reason, *format!("task {} `fetch` failed", child.unwrap()));
+    assert_eq!(*reason, *format!("{} failed", child.unwrap()));
 }
 
 #[bowerbird::test(clock = "virtual")]

@@ -36,12 +36,12 @@ fn unreachable_host() -> Unreachable {
 fn normalized(tree: &str) -> String {
     let mut text = String::new();
     let mut rest = tree.replace(file!(), "main.rs");
-    for mark in ["task ", "main.rs:"] {
+    for mark in ["#", "main.rs:"] {
         text.clear();
         while let Some(at) = rest.find(mark) {
             let after = rest.split_off(at + mark.len());
             text.push_str(&rest);
-            let is_number = |c: char| c.is_ascii_digit() || (mark != "task " && c == ':');
+            let is_number = |c: char| c.is_ascii_digit() || (mark != "#" && c == ':');
             let number = after.find(|c| !is_number(c)).unwrap_or(after.len());
             // A colon after the column belongs to the text.
             let number = after[..number].trim_end_matches(':').len();
@@ -80,10 +80,10 @@ async fn a_tree_in_a_tree() {
     let error = error.await.unwrap_err();
     let expected = "\
 2 failures in the task group at main.rs:N
-├─ task N `crawl`, spawned at main.rs:N: 2 failures in the task group at main.rs:N
-│  ├─ task N `fetch`, spawned at main.rs:N: no route to host
+├─ task `crawl` #N (main.rs:N): 2 failures in the task group at main.rs:N
+│  ├─ task `fetch` #N (main.rs:N): no route to host
 │  │  caused by: the cable is gone
-│  └─ task N, spawned at main.rs:N, panicked: out of berries
+│  └─ task #N (main.rs:N) panicked: out of berries
 │     and of leaves
 └─ the body panicked: interrupted";
     assert_eq!(normalized(&error.to_string()), expected);

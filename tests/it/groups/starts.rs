@@ -35,7 +35,7 @@ async fn a_child_that_ends_unready_is_heard_of() {
         let error = child.await.map(drop).unwrap_err();
         assert_eq!(error.task().unwrap().spawned_at.unwrap().line(), line);
         let text = error.to_string();
-        assert!(text.ends_with(", ended before it said that it was ready"), "{text}");
+        assert!(text.ends_with(") ended before it said that it was ready"), "{text}");
         assert!(error.source().is_none());
         Ok(())
     })

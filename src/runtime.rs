@@ -404,11 +404,12 @@ impl Builder {
 
     /// Is called when a thread of the runtime is to wake up, or is to get its next
     /// [turn](Runtime::turn), because there is something for it to run: by whoever wakes
-    /// a task, on that thread. It may be called more often than that.
+    /// a task, on that thread. A `block_on` of a current-thread runtime calls it when it
+    /// ends, for what it leaves behind. It may be called more often than that.
     ///
     /// It is to end the sleep of a loop which is not the runtime's, by an event of that
-    /// loop, and should do no more: it delays a wake. Such a loop takes its first turn,
-    /// and the first one after a `block_on`, without being told.
+    /// loop, and should do no more: it delays a wake. Such a loop takes its first turn
+    /// without being told.
     ///
     /// # Examples
     ///

@@ -175,6 +175,8 @@ impl LocalExecutor {
         let scheduler = &self.home.scheduler;
         refuse_nested(scheduler, "block_on");
         spawn::block_in_place(|| {
+            // Dropped after the presence, also when the future panics.
+            let _turns = scheduler.turns_go_on_after();
             let presence = Presence::enter_as(scheduler, self.home.member.clone(), Wish::Turn(0));
             let result = run_main(&presence, scheduler, future, options);
             presence.keep_pinned();
@@ -361,6 +363,8 @@ impl Handle {
                 Flavor::CurrentThread => Wish::Turn(0),
                 Flavor::MultiThread => Wish::None,
             };
+            // Dropped after the presence, also when the future panics.
+            let _turns = scheduler.turns_go_on_after();
             let presence = Presence::enter(scheduler, wish);
             output_of(run_main(&presence, scheduler, future, options))
         })

@@ -24,7 +24,7 @@
 use crate::{
     blocking::{self, Job, Pool},
     closing::{Closing, Desks, Duty},
-    config::Config,
+    config::{Config, Flavor},
     contain::{caught, drop_contained},
     context::{self, Context},
     deque,
@@ -218,11 +218,31 @@ impl Scheduler {
     /// Ends the sleep on that seat, or tells whose loop it is that a turn is due.
     fn unpark_at(&self, seat: Seat) {
         self.driver.unpark(seat);
+        self.tell_that_a_turn_is_due();
+    }
+
+    fn tell_that_a_turn_is_due(&self) {
         if let Some(hook) = &self.config.hooks.wake
             && let Err(payload) = caught(|| hook())
         {
             drop_contained(payload);
         }
+    }
+
+    /// For a thread that is about to drive a current-thread runtime for a while: when it
+    /// has left, whoever takes turns has what is ready to run, and timers to learn of.
+    pub(crate) fn turns_go_on_after(&self) -> impl Drop {
+        struct Tell<'a>(&'a Scheduler);
+
+        impl Drop for Tell<'_> {
+            fn drop(&mut self) {
+                if self.0.config.flavor == Flavor::CurrentThread {
+                    self.0.tell_that_a_turn_is_due();
+                }
+            }
+        }
+
+        Tell(self)
     }
 
     /// Queues a pinned task, on its own thread or in its inbox.

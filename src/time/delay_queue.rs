@@ -188,7 +188,7 @@ impl<T> DelayQueue<T> {
             Some(((deadline, _), _)) => *deadline,
             None => Instant::now() + Duration::MAX,
         };
-        if first != self.sleep.deadline() {
+        if first != self.sleep.deadline() || self.order.is_empty() {
             Pin::new(&mut self.sleep).reset(first);
         }
     }

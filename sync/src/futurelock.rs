@@ -145,12 +145,11 @@ impl Places {
         }
     }
 
-    /// Who keeps the place at `address` waiting, in a poll that began at `began`.
-    fn judge(&mut self, address: usize, began: u64) -> Vec<Futurelock> {
-        let Some(waiting) = self.by_address.get(&address) else { return vec![] };
-        if waiting.woken_at.is_some() {
-            return vec![];
-        }
+    /// Who keeps the place `number` at `address` waiting, in a poll that began at `began`.
+    fn judge(&mut self, (address, number): (usize, u64), began: u64) -> Vec<Futurelock> {
+        // Another place may be there by now, of a task that is polled elsewhere.
+        let waiting = self.by_address.get(&address).filter(|it| it.number == number);
+        let Some(waiting) = waiting.filter(|it| it.woken_at.is_none()) else { return vec![] };
         let (task, line) = (waiting.task, waiting.site.object);
         let blamed = self.by_task.range((task, line, 0)..=(task, line, usize::MAX));
         let blamed = blamed.filter_map(|(_, _, other)| {
@@ -172,8 +171,8 @@ struct Poll {
     watch: Arc<Watch>,
     /// When it began.
     began: u64,
-    /// The places that were polled and must wait.
-    pending: Vec<usize>,
+    /// Address and number of the places that were polled and must wait.
+    pending: Vec<(usize, u64)>,
 }
 
 crate::thread_local! {
@@ -243,8 +242,8 @@ impl Drop for Ticket {
 #[cold]
 pub(crate) fn arrive(address: usize, site: &Site, waker: &Waker) -> Option<(Box<Ticket>, Waker)> {
     let (watch, number) = with_current(|poll| {
-        poll.pending.push(address);
         let number = poll.watch.places.lock().arrive(address, wait_site::task(), site.read());
+        poll.pending.push((address, number));
         (poll.watch.clone(), number)
     })?;
     let ticket = Box::new(Ticket { watch: watch.clone(), address });
@@ -256,8 +255,8 @@ pub(crate) fn arrive(address: usize, site: &Site, waker: &Waker) -> Option<(Box<
 #[cold]
 pub(crate) fn poll(address: usize, waker: &Waker) -> Option<Waker> {
     let (watch, number) = with_current(|poll| {
-        poll.pending.push(address);
         let number = poll.watch.places.lock().poll(address, wait_site::task())?;
+        poll.pending.push((address, number));
         Some((poll.watch.clone(), number))
     })
     .flatten()?;
@@ -299,71 +298,81 @@ mod tests {
     const TASK: usize = 7;
 
     /// Places 10 and 20 of one task in one line, in this order.
-    fn two() -> (Places, u64) {
+    fn two() -> (Places, u64, (usize, u64)) {
         let mut places = Places::default();
         let first = places.arrive(10, TASK, LINE);
-        places.arrive(20, TASK, LINE);
-        (places, first)
+        let second = places.arrive(20, TASK, LINE);
+        (places, first, (20, second))
     }
 
     #[test]
     fn a_grant_that_is_not_polled_is_reported_once() {
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         places.woken(10, first);
         let began = places.tick();
         places.poll(20, TASK);
-        let found = places.judge(20, began);
+        let found = places.judge(second, began);
         assert_eq!(found, [Futurelock { granted: LINE, waiting: LINE }]);
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
     }
 
     #[test]
     fn a_grant_during_the_poll_is_innocent() {
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         let began = places.tick();
         places.poll(20, TASK);
         places.woken(10, first);
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
     }
 
     #[test]
     fn so_is_one_that_was_polled_or_taken_or_is_elsewhere() {
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         places.woken(10, first);
         let began = places.tick();
         places.poll(20, TASK);
         places.poll(10, TASK);
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
 
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         places.woken(10, first);
         places.leave(10);
         let began = places.tick();
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
 
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         places.woken(10, first);
         places.poll(20, TASK + 1);
         let began = places.tick();
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
 
         let other = WaitSite { object: 2, ..LINE };
         let mut places = Places::default();
         let first = places.arrive(10, TASK, LINE);
-        places.arrive(20, TASK, other);
+        let second = (20, places.arrive(20, TASK, other));
         places.woken(10, first);
         let began = places.tick();
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
     }
 
     #[test]
     fn a_late_wake_up_does_not_count_for_the_next_place_there() {
-        let (mut places, first) = two();
+        let (mut places, first, second) = two();
         places.leave(10);
         places.arrive(10, TASK, LINE);
         places.woken(10, first);
         let began = places.tick();
-        assert_eq!(places.judge(20, began), []);
+        assert_eq!(places.judge(second, began), []);
+    }
+
+    #[test]
+    fn whoever_comes_to_stand_where_one_left_is_not_judged_in_its_stead() {
+        let (mut places, first, second) = two();
+        places.leave(20);
+        places.arrive(20, TASK, LINE);
+        places.woken(10, first);
+        let began = places.tick();
+        assert_eq!(places.judge(second, began), []);
     }
 
     /// Looks, when it is woken, whether the place counts as woken.
@@ -388,7 +397,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_a_place_that_left() {
-        let (mut places, _) = two();
+        let (mut places, ..) = two();
         places.poll(10, TASK + 1);
         places.leave(10);
         places.leave(20);

@@ -86,6 +86,27 @@ async fn an_empty_queue_ends_and_goes_on() {
     assert_eq!(start.elapsed(), SECOND);
 }
 
+/// Who waits for values that never come hears of one that does, and of the end.
+#[bowerbird::test(clock = "virtual")]
+async fn one_that_never_comes_keeps_nobody_from_those_that_do() {
+    let (count, waker) = Count::waker();
+    let mut queue = DelayQueue::new();
+    let never = queue.insert("never", Duration::MAX);
+    assert!(queue.poll_expired(&mut Context::from_waker(&waker)).is_pending());
+    queue.insert("soon", SECOND);
+    sleep(2 * SECOND).await;
+    assert_eq!(count.get(), 1, "without another poll");
+    let polled = queue.poll_expired(&mut Context::from_waker(&waker));
+    assert!(matches!(polled, Poll::Ready(Some(it)) if *it.get_ref() == "soon"));
+    assert!(queue.poll_expired(&mut Context::from_waker(&waker)).is_pending());
+    queue.reset(never, SECOND);
+    queue.reset(never, Duration::MAX);
+    while queue.poll_expired(&mut Context::from_waker(&waker)).is_ready() {}
+    let before = count.get();
+    queue.remove(never);
+    assert_eq!(count.get(), before + 1, "there is nothing to wait for any more");
+}
+
 trait SizeHint {
     fn size_hint_of(&self) -> (usize, Option<usize>);
 }

@@ -465,6 +465,37 @@ fn a_value_that_panics_when_dropped_breaks_nothing() {
     });
 }
 
+/// A scope that moves elsewhere lets go of what it saw where it was, which may panic:
+/// it sees what is there all the same.
+#[test]
+fn a_value_that_panics_when_a_scope_moves_on_breaks_nothing() {
+    struct Breaks(bool);
+    impl Drop for Breaks {
+        fn drop(&mut self) {
+            assert!(!self.0, "a shard");
+        }
+    }
+    task_local! {
+        #[inherit]
+        static FRAGILE: Breaks;
+    }
+    let seen = RefCell::new(vec![]);
+    let mut future = pin!(FRAGILE.scope(
+        Breaks(false),
+        poll_fn(|_| {
+            seen.borrow_mut().push(trace());
+            Poll::<()>::Pending
+        })
+    ));
+    let mut poll = || future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+    assert!(FRAGILE.sync_scope(Breaks(true), &mut poll));
+    TRACE.sync_scope(1, || {
+        catch_unwind(AssertUnwindSafe(&mut poll)).unwrap_err();
+        assert!(poll());
+    });
+    assert_eq!(*seen.borrow(), [None, Some(1)]);
+}
+
 #[test]
 fn plain_threads_have_scopes_of_their_own() {
     TRACE.sync_scope(1, || {

@@ -290,6 +290,45 @@ fn turns_and_block_on_take_turns() {
     });
 }
 
+/// A thread that comes between two turns takes the sleeping worker's desk: whatever it
+/// leaves ready, and the timers it leaves, the loop is told of.
+#[test]
+fn what_a_block_on_leaves_behind_is_told() {
+    limited(|| {
+        let (builder, woken) = hooked();
+        let runtime = builder.build().unwrap();
+        settle(&runtime);
+        while woken.try_recv().is_ok() {}
+        let task = thread::scope(|scope| {
+            let visitor = scope.spawn(|| {
+                runtime.block_on(async { spawn(async { sleep(Duration::from_micros(1)).await }) })
+            });
+            visitor.join().unwrap()
+        });
+        while !task.is_finished() {
+            let turn = runtime.turn(NOT_AT_ALL);
+            if turn.time_left().is_none() && !task.is_finished() {
+                woken.recv_timeout(Duration::from_secs(30)).expect("nobody told the loop");
+            }
+        }
+        while woken.try_recv().is_ok() {}
+        // In the middle of a sleep of its own, too.
+        thread::scope(|scope| {
+            let visitor = scope.spawn(|| {
+                runtime.block_on(async { drop(spawn(async {})) });
+            });
+            woken.recv_timeout(Duration::from_secs(30)).expect("nobody told the loop");
+            visitor.join().unwrap();
+        });
+        settle(&runtime);
+        let panicked = thread::scope(|scope| {
+            let visitor = scope.spawn(|| runtime.block_on(async { panic!("on purpose") }));
+            visitor.join().is_err()
+        });
+        assert!(panicked && woken.recv_timeout(Duration::from_secs(30)).is_ok());
+    });
+}
+
 #[test]
 fn while_another_thread_runs_the_tasks_a_turn_only_waits() {
     limited(|| {

@@ -11,6 +11,7 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -178,8 +179,9 @@ fn built_here<'a>(
     let here = scope::inherited();
     let is_same = here.as_ref().map(Arc::as_ptr) == outer.as_ref().map(Arc::as_ptr);
     if !is_same {
-        *outer = here;
-        *built = None;
+        // Both are replaced before a value ends, whose destructor may panic.
+        let before = (built.take(), mem::replace(outer, here));
+        drop(before);
     }
     built.get_or_insert_with(|| Arc::new(Inherited::with(outer.as_deref(), key, value.clone())))
 }

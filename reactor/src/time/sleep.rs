@@ -115,8 +115,8 @@ enum Stage {
     Idle,
     Set(Registration),
     Elapsed,
-    /// The deadline is too far away ever to come.
-    Never,
+    /// The deadline is too far away ever to come. Who waits all the same, for another.
+    Never(Waker),
 }
 
 impl Sleep {
@@ -137,16 +137,15 @@ impl Sleep {
             Stage::Elapsed => true,
             Stage::Set(registration) if registration.status() == Status::Fired => true,
             Stage::Idle | Stage::Set(_) => self.deadline <= Instant::now(),
-            Stage::Never => false,
+            Stage::Never(_) => false,
         }
     }
 
     /// Starts again with another deadline, over or not.
     ///
     /// A task that waits already is woken at the new deadline and need not poll
-    /// this again. (Except where the sleep before was one that never ends, or was
-    /// over: nobody waits for those.) Costs about as much as one half of a new
-    /// sleep.
+    /// this again, or at once if that never comes. (Except where the sleep before was
+    /// over: nobody waits for that.) Costs about as much as one half of a new sleep.
     ///
     /// # Examples
     ///
@@ -165,7 +164,8 @@ impl Sleep {
         this.deadline = deadline;
         match std::mem::replace(&mut this.stage, Stage::Idle) {
             Stage::Set(registration) => this.reset_timer(registration),
-            Stage::Idle | Stage::Elapsed | Stage::Never => (),
+            Stage::Never(waker) => this.set_or_wake(waker),
+            Stage::Idle | Stage::Elapsed => (),
         }
     }
 
@@ -201,7 +201,10 @@ impl Sleep {
                 return;
             }
             if let Some(taken) = waker.take() {
-                (self.stage, waker) = set(reactor, seat, self.deadline, taken);
+                match set(reactor, seat, self.deadline, taken) {
+                    Ok(stage) => self.stage = stage,
+                    Err(unused) => waker = Some(unused),
+                }
             }
         });
         if let Some(waker) = waker {
@@ -222,7 +225,12 @@ impl Sleep {
             },
             Stage::Idle => self.poll_idle(Instant::now(), cx),
             Stage::Elapsed => Poll::Ready(()),
-            Stage::Never => Poll::Pending,
+            Stage::Never(waker) => {
+                if !waker.will_wake(cx.waker()) {
+                    *waker = cx.waker().clone();
+                }
+                Poll::Pending
+            }
         }
     }
 
@@ -231,12 +239,12 @@ impl Sleep {
         if self.deadline <= now {
             return self.elapse();
         }
-        // Cloned before and dropped after: the context calls no user code.
+        // Cloned before: the context calls no user code.
         let waker = cx.waker().clone();
-        let (stage, _unused) = context::with_current_at(self.location, |reactor, seat| {
+        let set = context::with_current_at(self.location, |reactor, seat| {
             set(reactor, seat, self.deadline, waker)
         });
-        self.stage = stage;
+        self.stage = set.unwrap_or_else(Stage::Never);
         Poll::Pending
     }
 
@@ -300,16 +308,12 @@ pub(super) fn comes(deadline: Instant) -> bool {
 
 /// Sets a timer for `deadline` on `seat`. Gives the waker back if that never
 /// comes.
-fn set(reactor: &Reactor, seat: Seat, deadline: Instant, waker: Waker) -> (Stage, Option<Waker>) {
-    match reactor.timers(seat).insert(deadline.into_std(), waker) {
-        Err(unused) => (Stage::Never, Some(unused)),
-        Ok((registration, came_first)) => {
-            if came_first {
-                announce_first(reactor, seat);
-            }
-            (Stage::Set(registration), None)
-        }
+fn set(reactor: &Reactor, seat: Seat, deadline: Instant, waker: Waker) -> Result<Stage, Waker> {
+    let (registration, came_first) = reactor.timers(seat).insert(deadline.into_std(), waker)?;
+    if came_first {
+        announce_first(reactor, seat);
     }
+    Ok(Stage::Set(registration))
 }
 
 /// The earliest deadline of `seat` has moved. The thread of a seat of its own is

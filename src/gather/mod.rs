@@ -37,6 +37,11 @@ use std::{
 };
 
 /// What [`gather`] takes: tuples of up to twelve futures, arrays, `Vec`s.
+#[diagnostic::on_unimplemented(
+    message = "`gather` cannot take `{Self}`",
+    note = "give it a tuple of up to twelve futures, an array or a `Vec`",
+    note = "an iterator can be collected into a `Vec`, a single future awaited"
+)]
 pub trait Gather {
     /// All outputs, in the order of the futures.
     type Output;
@@ -50,6 +55,11 @@ pub trait Gather {
 
 /// What [`try_gather`] takes: as [`Gather`], of futures that give a `Result` with
 /// one and the same error type.
+#[diagnostic::on_unimplemented(
+    message = "`try_gather` cannot take `{Self}`",
+    note = "give it a tuple of up to twelve futures that give `Result`s of one type of error, an array or a `Vec`",
+    note = "an iterator can be collected into a `Vec`, a single future awaited"
+)]
 pub trait TryGather {
     /// All values, in the order of the futures.
     type Output;

@@ -1,6 +1,9 @@
 //! Tasks with keys.
 
-use super::keys::{Keyed, KeyedTasks, Keys};
+use super::{
+    AbortOnDrop,
+    keys::{Keyed, KeyedTasks, Keys},
+};
 use executor::{Handle, Id, JoinError, JoinHandle};
 use futures_core::Stream;
 use std::{
@@ -191,6 +194,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> JoinMap<K, V, S> {
     /// Adds a task that was spawned elsewhere. One that is under this key is aborted
     /// and forgotten, together with its key.
     pub fn insert(&mut self, key: K, task: JoinHandle<V>) {
+        // A key's `hash` or `eq` may panic, and the task must not run on without us.
+        let task = AbortOnDrop::new(task);
         let hash = self.hasher.hash_one(&key);
         let replaced = self.keys.find(&self.tasks, hash, &key).and_then(|index| {
             let member = self.tasks.remove(index)?;
@@ -199,7 +204,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> JoinMap<K, V, S> {
             Some(member)
         });
         let data: Keyed<K> = self.keys.link(key, hash);
-        let index = self.tasks.insert(task, data);
+        let index = self.tasks.insert(task.detach(), data);
         self.keys.added(hash, index);
         // Last: the destructors of a key and an output are not ours.
         drop(replaced);

@@ -42,6 +42,11 @@ use std::{
 
 /// What can [`race`]: tuples of up to twelve futures with one type of output,
 /// arrays, `Vec`s.
+#[diagnostic::on_unimplemented(
+    message = "`race` cannot take `{Self}`",
+    note = "give it a tuple of up to twelve futures with one type of output, an array or a `Vec`",
+    note = "an iterator can be collected into a `Vec`, a single future awaited"
+)]
 pub trait Race {
     /// The output of each future.
     type Output;
@@ -54,6 +59,11 @@ pub trait Race {
 }
 
 /// What can [`race_ok`]: as [`Race`], of futures that give a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "`race_ok` cannot take `{Self}`",
+    note = "give it a tuple of up to twelve futures that give `Result`s of one type, an array or a `Vec`",
+    note = "an iterator can be collected into a `Vec`, a single future awaited"
+)]
 pub trait RaceOk {
     /// The value of each future.
     type Output;

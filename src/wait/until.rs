@@ -25,6 +25,11 @@ use std::any::Any;
 /// assert_eq!(waited.done, [(0, 3), (1, 30)]);
 /// # });
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say when a wait for outputs of type `{O}` is over",
+    note = "`FirstError` needs a `Result`; `FirstFailure` handles of tasks that give a `Result`",
+    note = "a closure needs the type of its argument: `FirstMatch(|output: &u32| ..)`"
+)]
 pub trait Until<O: ?Sized> {
     /// Whether this output ends the wait. Called once for each task that is done.
     fn stop(&self, output: &O) -> bool;

@@ -83,7 +83,11 @@ impl Pool {
             flag.inspect(|flag| flag.store(true, Relaxed));
             match (draw >> 20) % 3 {
                 0 => waker.wake(),
-                1 => waker.clone().wake(),
+                1 => {
+                    let copy = waker.clone();
+                    drop(waker);
+                    copy.wake();
+                }
                 _ => {
                     waker.wake_by_ref();
                     // Again, when its child has long gone.
@@ -122,10 +126,10 @@ impl Future for Hostile {
             self.flag = Some(flag.clone());
             self.pool.leave(cx.waker(), Some(flag));
         }
-        if polls % 7 == 0 {
+        if polls.is_multiple_of(7) {
             cx.waker().wake_by_ref();
         }
-        if polls % 11 == 0 {
+        if polls.is_multiple_of(11) {
             self.pool.wake_all();
         }
         Poll::Pending

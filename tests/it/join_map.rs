@@ -318,3 +318,29 @@ fn tasks_are_found_by_id_and_all_kinds_can_be_spawned() {
         });
     });
 }
+
+#[test]
+fn a_key_that_panics_in_its_hash_leaves_no_task_behind() {
+    #[derive(PartialEq, Eq)]
+    struct Panics;
+
+    impl std::hash::Hash for Panics {
+        fn hash<H: Hasher>(&self, _: &mut H) {
+            panic!("no hash");
+        }
+    }
+
+    limited(|| {
+        let witness = Witness::default();
+        single().block_on(async {
+            let (mut map, token) = (JoinMap::new(), witness.token());
+            let task = async move {
+                pending::<()>().await;
+                drop(token);
+            };
+            assert_eq!(panic_of(|| map.spawn(Panics, task)), "no hash");
+            yield_now().await;
+            assert_eq!((map.len(), witness.count()), (0, 1), "it was aborted");
+        });
+    });
+}

@@ -257,6 +257,7 @@ fn a_task_that_cancelled_itself_is_not_passed_over_in_silence() {
         });
         assert!(message.starts_with("there is no output: "), "{message}");
         assert!(message.contains("`map_concurrent`"), "{message}");
+        assert!(message.contains("(tests/it/map_concurrent.rs:"), "the user's call: {message}");
         assert!(message.ends_with("was cancelled"), "{message}");
     });
 }

@@ -195,15 +195,17 @@ impl<'a> Tour<'a> {
     ) -> Result<Self, Error> {
         let close = CancellationToken::new();
         let start = async {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = listener.local_addr()?;
             let server = Server::new(Site::new(&args.directory).await?, close.clone());
+            let started = group.start(async |started| {
+                let listener = TcpListener::bind("127.0.0.1:0").await?;
+                started.set(listener.local_addr()?);
+                Ok(server.serve(listener).await?)
+            });
+            let (address, served) = started.await?;
             let result = format!("{} at http://{address}/", args.directory.display());
-            Ok::<_, Error>(((listener, address, server), result))
+            Ok::<_, Error>(((address, served), result))
         };
-        let (listener, address, server) = stage("serve", start).await?;
-        let serving = server.clone();
-        let served = group.spawn_named("server", async move { Ok(serving.serve(listener).await?) });
+        let (address, served) = stage("serve", start).await?;
         let client = Arc::new(Client::new(address));
         let progress = Arc::new(Progress::default());
         Ok(Self { args, database, store, stop, progress, client, close, served })
@@ -226,6 +228,9 @@ impl<'a> Tour<'a> {
         let close = async {
             self.close.cancel();
             let served = self.served.await?;
+            if served.cut > 0 {
+                cut.push(format!("{} connections in a request", served.cut));
+            }
             let result = format!(
                 "{} requests on {} connections, {} not answered with a page",
                 served.requests, served.connections, served.refused

@@ -13,9 +13,12 @@ use std::{
     collections::BTreeMap,
     env, fs,
     hash::{BuildHasher, RandomState},
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The arguments of a tour, one a line: set for the process that is one.
@@ -223,7 +226,12 @@ struct Endless {
 
 impl Endless {
     fn start(database: &str) -> Self {
-        let mut child = command(&["--rounds", "1000000", "--database", database]).spawn().unwrap();
+        Self::serving(database, env!("CARGO_MANIFEST_DIR"))
+    }
+
+    fn serving(database: &str, site: &str) -> Self {
+        let arguments = ["--rounds", "1000000", "--database", database, site];
+        let mut child = command(&arguments).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut tour = Self { child, lines, text: String::new() };
         while !tour.text.contains("serve ") {
@@ -236,9 +244,13 @@ impl Endless {
         assert!(self.lines.read_line(&mut self.text).unwrap() > 0, "{}", self.text);
     }
 
+    fn address(&self) -> SocketAddr {
+        let (_, rest) = self.text.split_once("http://").unwrap();
+        rest.split('/').next().unwrap().parse().unwrap()
+    }
+
     fn interrupt(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        interrupt(self.child.id());
     }
 
     /// The exit code, and all it said.
@@ -246,6 +258,10 @@ impl Endless {
         self.lines.read_to_string(&mut self.text).unwrap();
         (self.child.wait().unwrap().code(), self.text)
     }
+}
+
+fn interrupt(pid: u32) {
+    assert!(Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
 }
 
 /// What must hold of any database the tour leaves.
@@ -309,4 +325,196 @@ fn a_second_interrupt_ends_it_at_once() {
     let database = Connection::open(&database).unwrap();
     let ok = database.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     assert_eq!(ok.unwrap(), "ok");
+}
+
+/// How long a test waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client that says what it is told to.
+struct Rude(BufReader<TcpStream>);
+
+/// What it was told.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Rude {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn says(mut self, text: impl AsRef<[u8]>) -> Self {
+        self.0.get_mut().write_all(text.as_ref()).unwrap();
+        self
+    }
+
+    /// The head of the next answer. `None`: the connection has ended.
+    fn head(&mut self) -> Option<Answer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            // A connection may be reset if there is more to read than was read.
+            if self.0.read_line(&mut head).unwrap_or(0) == 0 {
+                assert_eq!(head, "");
+                return None;
+            }
+        }
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|it| it[..3].parse().ok());
+        Some(Answer { status: status.unwrap_or_else(|| panic!("{head}")), head, body: vec![] })
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.head()?;
+        let (_, rest) = answer.head.split_once("Content-Length: ").unwrap();
+        let length = rest.lines().next().unwrap().parse().unwrap();
+        answer.body.resize(length, 0);
+        self.0.read_exact(&mut answer.body).unwrap();
+        Some(answer)
+    }
+}
+
+/// A folder to serve, with a secret beside it.
+fn site(folder: &Folder) -> String {
+    let site = folder.0.join("site");
+    fs::create_dir_all(site.join("sub")).unwrap();
+    fs::write(site.join("a.txt"), "hello").unwrap();
+    fs::write(site.join(".hidden"), "hidden").unwrap();
+    fs::write(folder.0.join("secret.txt"), "secret").unwrap();
+    std::os::unix::fs::symlink("../secret.txt", site.join("link.txt")).unwrap();
+    let pipe = Command::new("mkfifo").arg(site.join("pipe")).status();
+    assert!(pipe.unwrap().success());
+    site.into_os_string().into_string().unwrap()
+}
+
+#[test]
+fn every_request_has_an_answer_and_nothing_outside_is_served() {
+    let folder = Folder::new("tour-requests");
+    let tour = Endless::serving(&folder.file("tour.sqlite"), &site(&folder));
+    let address = tour.address();
+    let tour = Drained::new(tour);
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let with = |header: &str| format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+    let cases = [
+        (get("/"), 200),
+        (get("/a.txt?x=1#y"), 200),
+        (get("/sub"), 301),
+        (get("/none"), 404),
+        (get("/../secret.txt"), 404),
+        (get("/sub/../../secret.txt"), 404),
+        (get("/%2e%2e/secret.txt"), 404),
+        (get("/%2E%2e%2fsecret.txt"), 404),
+        (get("//etc/passwd"), 404),
+        (get("/a.txt%00"), 404),
+        (get("/%zz"), 404),
+        (get("/.hidden"), 404),
+        (get("/link.txt"), 404),
+        (get("/pipe"), 404),
+        (get("http://elsewhere/"), 404),
+        ("POST / HTTP/1.1\r\n\r\n".into(), 405),
+        (with("Content-Length: 4"), 413),
+        (with("Content-Length: 0\r\nContent-Length: 4"), 413),
+        (with("Transfer-Encoding: \u{fc}"), 413),
+        ("hello\r\n\r\n".into(), 400),
+        (with(&format!("X: {}", "x".repeat(16 * 1024))), 431),
+        (with(&"X: x\r\n".repeat(100)), 431),
+    ];
+    for (request, status) in cases {
+        let answer = Rude::connect(address).says(&request).answer().unwrap();
+        assert_eq!(answer.status, status, "{request:.100}: {answer:?}");
+        assert!(!answer.body.starts_with(b"secret"));
+    }
+    // `//sub/` would be a server of that name.
+    let moved = Rude::connect(address).says(get("//sub")).answer().unwrap();
+    assert!(moved.head.contains("\r\nLocation: /sub/\r\n"), "{moved:?}");
+    tour.end();
+}
+
+#[test]
+fn a_connection_is_kept_in_step_and_not_for_ever() {
+    let folder = Folder::new("tour-kept");
+    let tour = Endless::serving(&folder.file("tour.sqlite"), &site(&folder));
+    let address = tour.address();
+    let tour = Drained::new(tour);
+    // An answer to HEAD has no body, also when it refuses.
+    let requests = ["HEAD /a.txt", "HEAD /none", "HEAD /", "GET /a.txt"];
+    let text: String = requests.iter().map(|it| format!("{it} HTTP/1.1\r\n\r\n")).collect();
+    let mut client = Rude::connect(address).says(text);
+    let statuses: Vec<_> = (0..3).map(|_| client.head().unwrap().status).collect();
+    assert_eq!(statuses, [200, 404, 200]);
+    assert_eq!(client.answer().unwrap().body, b"hello");
+
+    let mut client = Rude::connect(address).says("HEAD / HTTP/1.1\r\n\r\n".repeat(1_100));
+    let answers: Vec<_> = std::iter::from_fn(|| client.head()).collect();
+    assert_eq!(answers.len(), 1_000);
+    assert!(answers[999].head.contains("Connection: close"), "{:?}", answers[999]);
+
+    let mut client = Rude::connect(address).says("GET /a.txt HTTP/1.0\r\n\r\n");
+    assert_eq!(client.answer().unwrap().body, b"hello");
+    assert!(client.head().is_none());
+    tour.end();
+}
+
+#[test]
+fn an_interrupt_lets_requests_finish_but_not_for_ever() {
+    let folder = Folder::new("tour-drain");
+    let site = site(&folder);
+    let large = fs::File::create(Path::new(&site).join("large.bin")).unwrap();
+    large.set_len(24 << 20).unwrap();
+    let tour = Endless::serving(&folder.file("tour.sqlite"), &site);
+    let address = tour.address();
+    let mut silent: Vec<_> = (0..300).map(|_| Rude::connect(address)).collect();
+    // Once it has an answer, what it says next is in a connection that is served.
+    let begins = |text: &str| {
+        let mut client = Rude::connect(address).says("GET /a.txt HTTP/1.1\r\n\r\n");
+        client.answer().unwrap();
+        client.says(text)
+    };
+    let (finishes, mut stays) = (begins("GET /a.txt HT"), begins("GET /a.t"));
+    let mut never_reads = begins("GET /large.bin HTTP/1.1\r\n\r\n");
+    assert_eq!(never_reads.head().unwrap().status, 200);
+    // The server sees what was sent before it hears of the interrupt.
+    thread::sleep(Duration::from_millis(200));
+    tour.interrupt();
+    let interrupted = Instant::now();
+    let tour = Drained::new(tour);
+    for client in &mut silent {
+        assert!(client.head().is_none());
+    }
+    let answer = finishes.says("TP/1.1\r\n\r\n").answer().unwrap();
+    assert_eq!(answer.body, b"hello");
+    assert!(answer.head.contains("Connection: close"), "{answer:?}");
+    let text = tour.ends();
+    assert!(text.contains("2 connections in a request"), "{text}");
+    assert!(stays.head().is_none());
+    assert!(interrupted.elapsed() < PATIENCE, "{:?}", interrupted.elapsed());
+    check(&Connection::open(folder.file("tour.sqlite")).unwrap());
+}
+
+/// A tour that waits for nobody to read what it says.
+struct Drained {
+    pid: u32,
+    text: thread::JoinHandle<(Option<i32>, String)>,
+}
+
+impl Drained {
+    fn new(tour: Endless) -> Self {
+        Self { pid: tour.child.id(), text: thread::spawn(|| tour.end()) }
+    }
+
+    /// All it said after an interrupt.
+    fn end(self) -> String {
+        interrupt(self.pid);
+        self.ends()
+    }
+
+    /// All it said, now that it was interrupted.
+    fn ends(self) -> String {
+        let (code, text) = self.text.join().unwrap();
+        assert_eq!(code, Some(130), "{text}");
+        text
+    }
 }

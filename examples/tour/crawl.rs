@@ -21,7 +21,6 @@ use bowerbird::{
 use std::{
     collections::{BTreeMap, HashSet},
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
 };
 
@@ -49,8 +48,6 @@ pub(crate) struct Plan {
     pub(crate) progress: Arc<Progress>,
 }
 
-type Visit = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
-
 impl Crawl {
     /// Crawls from `/` until no link is left, or the tour is interrupted.
     pub(crate) async fn run(plan: Plan) -> Result<(), GroupError<io::Error>> {
@@ -64,18 +61,16 @@ impl Crawl {
             seen: Mutex::new(HashSet::from(["/".to_owned()])),
         });
         task_group(async |group: TaskGroup<io::Error>| {
-            group.spawn(crawl.visit(group.clone(), "/".to_owned()));
+            crawl.visit(&group, "/".to_owned());
             Ok(())
         })
         .await
     }
 
-    /// Fetches one page, stores it, and spawns a task for each new link.
-    ///
-    /// Boxed: the future of a page spawns futures of its own kind.
-    fn visit(self: &Arc<Self>, group: TaskGroup<io::Error>, path: String) -> Visit {
-        let crawl = self.clone();
-        Box::pin(async move {
+    /// Starts a task that fetches one page, stores it, and starts one for each new link.
+    fn visit(self: &Arc<Self>, group: &TaskGroup<io::Error>, path: String) {
+        let (crawl, siblings) = (self.clone(), group.clone());
+        group.spawn(async move {
             let room = crawl.room.acquire().await.expect("it is never closed");
             if crawl.stop.is_cancelled() {
                 crawl.progress.left_out();
@@ -86,13 +81,11 @@ impl Crawl {
             let (page, links) = crawl.read(path, response);
             crawl.progress.fetched(page.bytes);
             crawl.store.page(page).await?;
-            for link in links {
-                if crawl.is_new(&link) {
-                    group.spawn(crawl.visit(group.clone(), link));
-                }
+            for link in links.into_iter().filter(|link| crawl.is_new(link)) {
+                crawl.visit(&siblings, link);
             }
             Ok(())
-        })
+        });
     }
 
     fn is_new(&self, link: &str) -> bool {

@@ -1,8 +1,8 @@
 //! A web server: HTTP/1.1, static files, keep-alive, limits, an orderly end.
 //!
 //! Each connection is a task in the server's group. When the server is told to
-//! stop it accepts no more; a connection that waits for a request ends at once,
-//! one that has begun a request finishes it.
+//! stop it accepts no more; a connection that waits for a request ends at once, and
+//! one that has begun a request has some time to finish it.
 
 use super::{
     site::{Page, Site},
@@ -13,9 +13,9 @@ use bowerbird::{
     net::TcpListener,
     select,
     sync::{CancellationToken, Semaphore},
-    task::TaskGroup,
+    task::{GroupError, TaskGroup},
     task_group,
-    time::{sleep, timeout},
+    time::{sleep, timeout, timeout_scope},
 };
 use futures::AsyncReadExt;
 use std::{
@@ -33,8 +33,11 @@ const CONNECTIONS_MAX: usize = 512;
 /// Requests on one connection.
 const REQUESTS_MAX: u32 = 1_000;
 
-/// How long a connection may be silent within a request.
+/// How long a connection may take to send a request, or be silent before one.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long requests that were begun may take when the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long accepting pauses when the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -48,6 +51,8 @@ pub(crate) struct Server {
     site: Site,
     stop: CancellationToken,
     connections: AtomicU64,
+    /// Connections that have ended.
+    ended: AtomicU64,
     requests: AtomicU64,
     /// Answers other than 200.
     refused: AtomicU64,
@@ -59,53 +64,66 @@ pub(crate) struct Served {
     pub(crate) connections: u64,
     pub(crate) requests: u64,
     pub(crate) refused: u64,
+    /// Connections that took too long when the server was told to stop.
+    pub(crate) cut: u64,
 }
 
 impl Server {
     pub(crate) fn new(site: Site, stop: CancellationToken) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        Arc::new(Self { site, stop, connections: zero(), requests: zero(), refused: zero() })
+        let (connections, ended, requests, refused) = (zero(), zero(), zero(), zero());
+        Arc::new(Self { site, stop, connections, ended, requests, refused })
     }
 
     pub(crate) fn served(&self) -> Served {
-        // Relaxed, all three: statistics.
+        // Relaxed, all of them: statistics.
+        let connections = self.connections.load(Relaxed);
         Served {
-            connections: self.connections.load(Relaxed),
+            connections,
             requests: self.requests.load(Relaxed),
             refused: self.refused.load(Relaxed),
+            cut: connections - self.ended.load(Relaxed),
         }
     }
 
-    /// Accepts until told to stop, then waits for the requests that were accepted.
+    /// Accepts until told to stop; requests that were begun have until [`DRAIN`] then.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> io::Result<Served> {
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let accepted = task_group(async |group: TaskGroup<io::Error>| {
-            loop {
-                let permit = room.clone().acquire_owned().await.expect("it is never closed");
-                let stream = select! {
-                    biased;
-                    _ = self.stop.cancelled() => return Ok(()),
-                    accepted = listener.accept() => match accepted {
-                        Ok((stream, _)) => stream,
-                        // The client is gone again, or descriptors are short: not ours to end by.
-                        Err(_) => {
-                            sleep(PAUSE).await;
-                            continue;
-                        }
-                    },
-                };
-                let server = self.clone();
-                group.spawn(async move {
-                    server.connections.fetch_add(1, Relaxed);
-                    // A connection that breaks is its client's affair.
-                    let _broken = server.converse(Wire::new(stream)).await;
-                    drop(permit);
-                    Ok(())
-                });
-            }
+        let accepted = timeout_scope(Duration::MAX, async |limit| {
+            let connections = async |group| {
+                self.accept(listener, group).await;
+                limit.reset(DRAIN);
+                Ok(())
+            };
+            task_group(connections).await
         });
-        accepted.await.map_err(io::Error::other)?;
+        // Too late for some: they are cut, and counted.
+        accepted.await.unwrap_or(Ok::<_, GroupError<io::Error>>(()))?;
         Ok(self.served())
+    }
+
+    /// Accepts connections until told to stop, each a task of the group.
+    async fn accept(self: &Arc<Self>, listener: TcpListener, group: TaskGroup<io::Error>) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let next = async || {
+            let permit = room.clone().acquire_owned().await.expect("it is never closed");
+            (permit, listener.accept().await)
+        };
+        while let Some((permit, accepted)) = self.stop.run_until_cancelled(next()).await {
+            let Ok((stream, _)) = accepted else {
+                // The client is gone again, or descriptors are short: not ours to end by.
+                sleep(PAUSE).await;
+                continue;
+            };
+            let server = self.clone();
+            server.connections.fetch_add(1, Relaxed);
+            group.spawn(async move {
+                // A connection that breaks is its client's affair.
+                let _broken = server.converse(Wire::new(stream)).await;
+                server.ended.fetch_add(1, Relaxed);
+                drop(permit);
+                Ok(())
+            });
+        }
     }
 
     /// Serves one connection.
@@ -128,7 +146,7 @@ impl Server {
                     self.answer(&mut wire, request, may_stay).await?
                 }
                 Err(Refused::Status(status)) => {
-                    self.refuse(&mut wire, status, Stay::No).await?;
+                    self.refuse(&mut wire, status, Stay::No, Body::Sent).await?;
                     false
                 }
                 Err(Refused::Broken(error)) => return Err(error),
@@ -143,11 +161,11 @@ impl Server {
     /// Answers one request; returns whether the connection stays.
     async fn answer(&self, wire: &mut Wire, request: Request, may_stay: bool) -> io::Result<bool> {
         let keep_alive = request.keep_alive && may_stay;
-        let is_head = match &*request.method {
-            "GET" => false,
-            "HEAD" => true,
+        let body = match &*request.method {
+            "GET" => Body::Sent,
+            "HEAD" => Body::LeftOut,
             _ => {
-                self.refuse(wire, 405, Stay::from(keep_alive)).await?;
+                self.refuse(wire, 405, Stay::from(keep_alive), Body::Sent).await?;
                 return Ok(keep_alive);
             }
         };
@@ -155,14 +173,13 @@ impl Server {
         match self.site.find(&request.target).await {
             Ok(Page::File { path, length, content_type }) => {
                 let head = Head { status: 200, content_type, length, location: None, keep_alive };
-                self.send_file(wire, &path, &head, is_head).await?;
+                self.send_file(wire, &path, &head, body).await?;
             }
-            Ok(Page::Listing { html: body }) => {
-                let length = body.len() as u64;
+            Ok(Page::Listing { html: text }) => {
+                let length = text.len() as u64;
                 let head =
                     Head { status: 200, content_type: html, length, location: None, keep_alive };
-                let body = if is_head { "" } else { &*body };
-                wire.respond(&head, body.as_bytes()).await?;
+                wire.respond(&head, body.of(text.as_bytes())).await?;
             }
             Ok(Page::Moved { to }) => {
                 let location = Some(&*to);
@@ -170,8 +187,8 @@ impl Server {
                     Head { status: 301, content_type: html, length: 0, location, keep_alive };
                 wire.respond(&head, b"").await?;
             }
-            Ok(Page::Nothing) => self.refuse(wire, 404, Stay::from(keep_alive)).await?,
-            Err(_) => self.refuse(wire, 500, Stay::from(keep_alive)).await?,
+            Ok(Page::Nothing) => self.refuse(wire, 404, Stay::from(keep_alive), body).await?,
+            Err(_) => self.refuse(wire, 500, Stay::from(keep_alive), body).await?,
         }
         Ok(keep_alive)
     }
@@ -181,14 +198,14 @@ impl Server {
         wire: &mut Wire,
         path: &std::path::Path,
         head: &Head<'_>,
-        is_head: bool,
+        body: Body,
     ) -> io::Result<()> {
-        if is_head {
+        if body == Body::LeftOut {
             return wire.respond(head, b"").await;
         }
         let mut file = match File::open(path).await {
             Ok(file) => file,
-            Err(_) => return self.refuse(wire, 403, Stay::from(head.keep_alive)).await,
+            Err(_) => return self.refuse(wire, 403, Stay::from(head.keep_alive), body).await,
         };
         let mut left = head.length;
         let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
@@ -211,17 +228,30 @@ impl Server {
         Ok(())
     }
 
-    async fn refuse(&self, wire: &mut Wire, status: u16, stay: Stay) -> io::Result<()> {
+    async fn refuse(&self, wire: &mut Wire, status: u16, stay: Stay, body: Body) -> io::Result<()> {
         self.refused.fetch_add(1, Relaxed);
-        let body = format!("{status} {}\n", reason(status));
+        let text = format!("{status} {}\n", reason(status));
         let head = Head {
             status,
             content_type: "text/plain; charset=utf-8",
-            length: body.len() as u64,
+            length: text.len() as u64,
             location: None,
             keep_alive: stay == Stay::Yes,
         };
-        wire.respond(&head, body.as_bytes()).await
+        wire.respond(&head, body.of(text.as_bytes())).await
+    }
+}
+
+/// Whether an answer has a body: one to HEAD has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    Sent,
+    LeftOut,
+}
+
+impl Body {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        if self == Self::Sent { bytes } else { b"" }
     }
 }
 

@@ -52,13 +52,18 @@ impl Site {
         if !fs::canonicalize(&file).await?.starts_with(&self.root) {
             return Ok(Page::Nothing);
         }
-        if !metadata.is_dir() {
+        if metadata.is_file() {
             let content_type = content_type(&file);
             return Ok(Page::File { path: file, length: metadata.len(), content_type });
         }
+        // To open what is neither, a pipe for example, may take for ever.
+        if !metadata.is_dir() {
+            return Ok(Page::Nothing);
+        }
         match path.ends_with('/') {
             true => Ok(Page::Listing { html: listing(path, &file).await? }),
-            false => Ok(Page::Moved { to: format!("{path}/") }),
+            // Not the path as it came: `//host` would be another server.
+            false => Ok(Page::Moved { to: format!("/{}/", path.trim_matches('/')) }),
         }
     }
 }

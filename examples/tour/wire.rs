@@ -3,9 +3,9 @@
 //! What is left out: chunked bodies (we send none and ask for none), bodies of
 //! requests (a GET has none; a request with one is refused).
 
-use bowerbird::net::TcpStream;
+use bowerbird::{net::TcpStream, time::timeout};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use std::{io, str};
+use std::{io, str, time::Duration};
 
 /// The largest head of a request or response, in bytes.
 pub(crate) const HEAD_MAX: usize = 16 * 1024;
@@ -14,6 +14,9 @@ pub(crate) const HEAD_MAX: usize = 16 * 1024;
 const BODY_MAX: usize = 64 * 1024 * 1024;
 
 const HEADERS_MAX: usize = 64;
+
+/// How long the other side may take to read what one call sends.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection, and what was read of the next message.
 #[derive(Debug)]
@@ -117,7 +120,7 @@ impl Wire {
 
     /// Sends more of a body.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        timeout(PATIENCE, self.stream.write_all(bytes)).await?
     }
 
     /// Sends a request and reads the response.
@@ -176,9 +179,12 @@ impl Request {
         else {
             return Err(Refused::Status(400));
         };
-        let has_body = header(parsed.headers, "transfer-encoding").is_some()
-            || header(parsed.headers, "content-length").is_some_and(|length| length != "0");
-        if has_body {
+        let tells_of_body = |header: &httparse::Header<'_>| {
+            let is_empty = header.value.trim_ascii() == b"0";
+            header.name.eq_ignore_ascii_case("transfer-encoding")
+                || (header.name.eq_ignore_ascii_case("content-length") && !is_empty)
+        };
+        if parsed.headers.iter().any(tells_of_body) {
             return Err(Refused::Status(413));
         }
         let keep_alive = keeps_alive(parsed.headers, version);

@@ -5,7 +5,7 @@ use executor::TaskInfo;
 use std::{
     any::Any,
     error::Error,
-    fmt,
+    fmt, io,
     panic::{Location, resume_unwind},
 };
 use sync::shim::Lock;
@@ -277,6 +277,16 @@ impl<E: fmt::Debug + fmt::Display + 'static> Error for GroupError<E> {
     /// The first error, where `E` is a boxed error or an [`io::Error`](std::io::Error).
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.first().error().and_then(tree::error_in)
+    }
+}
+
+/// For functions that fail with an [`io::Error`]: with the kind of the first failure, if
+/// that was one.
+impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<GroupError<E>> for io::Error {
+    fn from(error: GroupError<E>) -> Self {
+        let first = error.first().error().map(|it| it as &dyn Any);
+        let kind = first.and_then(|it| it.downcast_ref::<Self>()).map(Self::kind);
+        Self::new(kind.unwrap_or(io::ErrorKind::Other), error)
     }
 }
 

@@ -54,8 +54,8 @@ pin_project! {
             // First, for a waker that panics below: later failures go on alone.
             let failures = this.group.ledger().close();
             // Those who do not end at once are left to the group around us, if any.
-            let heir = ambient::current().and_then(|enclosing| enclosing.keep());
-            roster.abandon(heir);
+            let enclosing = ambient::current().filter(|it| !it.is_left_to(roster));
+            roster.abandon(enclosing.and_then(|it| it.keep()));
             drop(failures);
         }
     }

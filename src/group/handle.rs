@@ -278,6 +278,14 @@ impl<E: Send + 'static> TaskGroup<E> {
     /// In a group that takes no more children the future is dropped at once, and the
     /// handle tells of a cancellation.
     ///
+    /// A body that awaits the handle of a child that fails is dropped there, as a rule. On
+    /// another worker it may see the handle's error first; if it fails of that, its failure
+    /// follows the child's in the group's error.
+    ///
+    /// Of a child that never gives `Ok`, the compiler wants to know what it would be:
+    /// `g.spawn::<(), _>(…)`. One that spawns children of its own kind does so through a
+    /// function that is not `async`, as in the example of [`TaskGroup`].
+    ///
     /// # Panics
     ///
     /// Outside a runtime.
@@ -411,12 +419,12 @@ impl<E: Send + 'static> TaskGroup<E> {
     ///
     /// # bowerbird::run(async {
     /// task_group(async |g: TaskGroup<std::io::Error>| {
-    ///     let server = g.start(|started| async move {
+    ///     let server = g.start(async |started| {
     ///         let listener = TcpListener::bind("127.0.0.1:0").await?;
     ///         started.set(listener.local_addr()?);
     ///         listener.accept().await
     ///     });
-    ///     let (address, server) = server.await.expect("it listens");
+    ///     let (address, server) = server.await?;
     ///     TcpStream::connect(address).await?;
     ///     assert!(server.await.is_ok());
     ///     Ok(())

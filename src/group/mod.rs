@@ -84,6 +84,11 @@ use std::{future::Future, panic::Location};
 /// the group gives the error. To end it without an error there is
 /// [`TaskGroup::cancel`].
 ///
+/// `E` has to be named somewhere: where the body takes its handle, as below, or in what
+/// the function returns. With `TaskGroup<Box<dyn Error + Send + Sync>>` the body and the
+/// children use `?` on errors of any kind, also on the
+/// [`JoinError`](crate::task::JoinError) of a handle.
+///
 /// A timeout around the group ends its children as well, so they know of it:
 /// [`effective_deadline`](crate::task::effective_deadline) gives them the deadline that
 /// counted where the group began to run.

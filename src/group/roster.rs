@@ -185,6 +185,20 @@ impl Roster {
         Some(Member::new(self, key))
     }
 
+    /// Whether `other` waits for what this group leaves, or is this group. A group that
+    /// waited for itself, since one of its own children dropped its future, would never
+    /// be free.
+    pub(super) fn is_left_to(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let mut next = Some(self.clone());
+        while let Some(roster) = next {
+            if Arc::ptr_eq(&roster, other) {
+                return true;
+            }
+            next = roster.book.lock().heir.as_ref().map(|heir| heir.roster().clone());
+        }
+        false
+    }
+
     fn check_in(&self, key: usize, handle: AbortHandle) -> CheckIn {
         let mut book = self.book.lock();
         let (answer, place) = match book.phase {

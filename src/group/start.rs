@@ -5,6 +5,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -113,3 +114,9 @@ impl fmt::Display for NotStarted {
 }
 
 impl Error for NotStarted {}
+
+impl From<NotStarted> for io::Error {
+    fn from(error: NotStarted) -> Self {
+        Self::other(error)
+    }
+}

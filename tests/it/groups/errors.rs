@@ -94,6 +94,30 @@ async fn a_tree_in_a_tree() {
 }
 
 #[bowerbird::test]
+async fn in_a_function_that_fails_with_an_io_error() {
+    async fn serve(first: io::ErrorKind) -> io::Result<()> {
+        task_group(async |g: TaskGroup<io::Error>| {
+            let (_address, _server) = g
+                .start(async move |started| {
+                    let _started: bowerbird::task::Started<()> = started;
+                    Err::<(), _>(first.into())
+                })
+                .await?;
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+    let error = serve(io::ErrorKind::AddrInUse).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    let group = error.get_ref().unwrap().downcast_ref::<GroupError<io::Error>>().unwrap();
+    assert_eq!(group.first().error().unwrap().kind(), io::ErrorKind::AddrInUse);
+
+    let error = task_group(async |_: Group| Err::<(), _>("no")).await.unwrap_err();
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::Other);
+}
+
+#[bowerbird::test]
 async fn one_failure_and_one_line() {
     let error = task_group(async |_: Group| Err::<(), _>("no")).await.unwrap_err();
     let expected = "1 failure in the task group at main.rs:N\n└─ the body: no";

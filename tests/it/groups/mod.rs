@@ -4,6 +4,7 @@ mod cancels;
 mod drops;
 mod errors;
 mod failures;
+mod hostile;
 mod inheritance;
 mod lifetimes;
 mod limits;

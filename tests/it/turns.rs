@@ -301,9 +301,10 @@ fn what_a_block_on_leaves_behind_is_told() {
         while woken.try_recv().is_ok() {}
         let task = thread::scope(|scope| {
             let visitor = scope.spawn(|| {
-                runtime.block_on(async { spawn(async { sleep(Duration::from_micros(1)).await }) })
+                let sleeper = async { sleep(Duration::from_micros(1)).await };
+                runtime.block_on(async { Some(spawn(sleeper)) })
             });
-            visitor.join().unwrap()
+            visitor.join().unwrap().unwrap()
         });
         while !task.is_finished() {
             let turn = runtime.turn(NOT_AT_ALL);

@@ -3,15 +3,15 @@
 //! ```text
 //! {
 //!     enum __Chosen<_0, _1> { _0(_0), _1(_1) }
-//!     let mut output = {
-//!         let enabled = select::enabled([condition_0, true]);
-//!         let f0 = future_0;
-//!         let f1 = future_1;
-//!         let tree = select::fork(select::branch(f0, |it| …), select::branch(f1, |it| …));
-//!         let output = select::fair(enabled, tree).await;
-//!         output
+//!     let mut __output = {
+//!         let __enabled = select::enabled([condition_0, true]);
+//!         let __f0 = future_0;
+//!         let __f1 = future_1;
+//!         let tree = select::fork(select::branch(__f0, |it| …), select::branch(__f1, |it| …));
+//!         let __output = select::fair(__enabled, tree).await;
+//!         __output
 //!     };
-//!     match output {
+//!     match __output {
 //!         Some(__Chosen::_0(pattern_0)) => handler_0,
 //!         Some(__Chosen::_1(pattern_1)) => handler_1,
 //!         None => otherwise,
@@ -26,11 +26,14 @@
 //! what they mean everywhere.
 //!
 //! Our variables are those of the `macro_rules!` in front: nobody else's code sees
-//! them. The futures' have their names from us and their places from the user, so
-//! that "is not a future" points at what is not one.
+//! them. Constants are seen everywhere, and a variable with the name of one is none,
+//! hence names that nobody gives to a constant. The futures' have their names from us
+//! and their places from the user, so that "is not a future" points at what is not one.
 
 use super::{
-    Branch, Order, Select, parse,
+    Branch, Order, Select,
+    fragment::expression,
+    parse,
     pattern::{Trial, trial},
 };
 use crate::template::{code, compile_error};
@@ -45,7 +48,7 @@ pub(crate) fn select(input: TokenStream) -> TokenStream {
 
 fn expand(select: &Select) -> TokenStream {
     let otherwise = match &select.otherwise {
-        Some(handler) => tokens(handler),
+        Some(handler) => expression(handler),
         None => code("$::__private::select::all_disabled()", [select.krate.clone()]),
     };
     if select.branches.is_empty() {
@@ -59,14 +62,14 @@ fn expand(select: &Select) -> TokenStream {
         "{{
             enum __Chosen<$> {{ $ }}
             #[allow(unused_mut)]
-            let mut output = {{
-                let enabled = $::__private::select::enabled([$]);
+            let mut __output = {{
+                let __enabled = $::__private::select::enabled([$]);
                 $
                 #[allow(unreachable_code, unreachable_patterns, unused_variables)]
-                let output = $::__private::select::{order}(enabled, $).await;
-                output
+                let __output = $::__private::select::{order}(__enabled, $).await;
+                __output
             }};
-            match output {{
+            match __output {{
                 $
                 ::core::option::Option::None => $,
                 #[allow(unreachable_patterns)]
@@ -84,13 +87,13 @@ fn expand(select: &Select) -> TokenStream {
             select.krate.clone(),
             each(branches, |_, branch| code("$,", [condition(branch)])),
             each(branches, |index, branch| {
-                code("let $ = $;", [futures[index].clone().into(), tokens(&branch.future)])
+                code("let $ = $;", [futures[index].clone().into(), expression(&branch.future)])
             }),
             select.krate.clone(),
             tree(&select.krate, branches, &futures, 0),
             each(branches, |index, branch| {
                 let text = format!("::core::option::Option::Some(__Chosen::_{index}($)) => $,");
-                code(&text, [tokens(&branch.pattern), tokens(&branch.handler)])
+                code(&text, [tokens(&branch.pattern), expression(&branch.handler)])
             }),
             otherwise,
         ],
@@ -119,12 +122,12 @@ fn tree(
 
 /// The closure that takes an output if the pattern matches it.
 fn attempt(branch: &Branch, index: usize) -> TokenStream {
-    let taken = format!("::core::option::Option::Some(__Chosen::_{index}(output))");
+    let taken = format!("::core::option::Option::Some(__Chosen::_{index}(__output))");
     match trial(&branch.pattern) {
-        Trial::None => code(&format!("|output| {taken}"), []),
+        Trial::None => code(&format!("|__output| {taken}"), []),
         Trial::Value(pattern) => {
             let text = format!(
-                "|output| match output {{
+                "|__output| match __output {{
                     $ => {taken},
                     _ => ::core::option::Option::None,
                 }}"
@@ -133,10 +136,10 @@ fn attempt(branch: &Branch, index: usize) -> TokenStream {
         }
         Trial::Reference(pattern) => {
             let text = format!(
-                "|output| {{
-                    let output = __Chosen::_{index}(output);
-                    match &output {{
-                        __Chosen::_{index}($) => ::core::option::Option::Some(output),
+                "|__output| {{
+                    let __output = __Chosen::_{index}(__output);
+                    match &__output {{
+                        __Chosen::_{index}($) => ::core::option::Option::Some(__output),
                         _ => ::core::option::Option::None,
                     }}
                 }}"
@@ -147,7 +150,7 @@ fn attempt(branch: &Branch, index: usize) -> TokenStream {
 }
 
 fn condition(branch: &Branch) -> TokenStream {
-    branch.condition.as_ref().map_or_else(|| code("true", []), |it| tokens(it))
+    branch.condition.as_ref().map_or_else(|| code("true", []), |it| expression(it))
 }
 
 /// The same name, in another place.
@@ -159,7 +162,7 @@ fn located(mut token: TokenTree, place: Span) -> TokenTree {
 /// The variable of a branch's future, in the future's place.
 fn variable((index, branch): (usize, &Branch)) -> TokenTree {
     let place = branch.future.first().map_or_else(Span::call_site, TokenTree::span);
-    Ident::new(&format!("f{index}"), Span::call_site().located_at(place)).into()
+    Ident::new(&format!("__f{index}"), Span::call_site().located_at(place)).into()
 }
 
 fn each(branches: &[Branch], part: impl Fn(usize, &Branch) -> TokenStream) -> TokenStream {

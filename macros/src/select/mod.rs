@@ -7,12 +7,13 @@
 //!     select! { … }   ──▶   $crate::__private::select_branches! { ($crate) … }
 //! ```
 //!
-//! | file         | question                                                  |
-//! |--------------|-----------------------------------------------------------|
-//! | `parse.rs`   | where does each part of a branch begin and end            |
-//! | `scan.rs`    | where does an expression end                              |
-//! | `pattern.rs` | how is a pattern tried without moving what it is tried on |
-//! | `expand.rs`  | what stands there instead                                 |
+//! | file          | question                                                  |
+//! |---------------|-----------------------------------------------------------|
+//! | `parse.rs`    | where does each part of a branch begin and end            |
+//! | `scan.rs`     | where does an expression end                              |
+//! | `pattern.rs`  | how is a pattern tried without moving what it is tried on |
+//! | `fragment.rs` | how does an expression of somebody's macro stay one       |
+//! | `expand.rs`   | what stands there instead                                 |
 //!
 //! # Rejected
 //!
@@ -23,6 +24,7 @@
 //!   the way.
 
 mod expand;
+mod fragment;
 mod parse;
 mod pattern;
 mod scan;

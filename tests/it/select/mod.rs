@@ -3,6 +3,7 @@
 mod choice;
 mod patterns;
 mod shapes;
+mod strict;
 
 use std::{
     future::Future,

@@ -195,6 +195,7 @@ impl<U: Future + Send + 'static> Every<U> {
             on_error: self.on_error,
             times: self.times,
             name,
+            location: self.location,
             until: self.until,
             make: f,
         })

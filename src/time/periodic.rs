@@ -35,7 +35,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -241,6 +241,8 @@ pub(super) struct Plan<F, U> {
     /// How many runs there may be yet.
     pub(super) times: u64,
     pub(super) name: Arc<str>,
+    /// Where `every` was called.
+    pub(super) location: &'static Location<'static>,
     pub(super) until: U,
     pub(super) make: F,
 }
@@ -256,8 +258,8 @@ where
     let state = State { stats: PeriodicStats::default(), end: None };
     let control = Arc::new(Control { state: Lock::new(state), changed: Notify::new() });
     let sleep = sleep_until(plan.rhythm.due());
-    let name = plan.name.clone();
-    let task = TaskBuilder::new().name(name).spawn(keep_rhythm(plan, sleep, control.clone()));
+    let task = TaskBuilder::new().name(plan.name.clone()).location(plan.location);
+    let task = task.spawn(keep_rhythm(plan, sleep, control.clone()));
     Periodic { control, task }
 }
 
@@ -279,7 +281,7 @@ where
     Fut: Future<Output: Outcome> + Send + 'static,
     U: Future + Send + 'static,
 {
-    let Plan { mut rhythm, overlap, on_error, mut times, name, until, mut make } = plan;
+    let Plan { mut rhythm, overlap, on_error, mut times, name, location, until, mut make } = plan;
     let (mut sleep, mut until) = (pin!(sleep), pin!(until));
     let mut runs = Runs::default();
     loop {
@@ -318,7 +320,8 @@ where
                     missed = missed.saturating_add(1);
                 } else {
                     times -= 1;
-                    runs.add(run(&mut make, &control, on_error, &name), stats.running);
+                    let task = TaskBuilder::new().name(name.clone()).location(location);
+                    runs.add(run(task, &mut make, &control, on_error), stats.running);
                 }
                 control.count(|stats| stats.missed = stats.missed.saturating_add(missed));
             }
@@ -328,10 +331,10 @@ where
 
 /// Starts one run.
 fn run<F, Fut>(
+    task: TaskBuilder,
     make: &mut F,
     control: &Arc<Control>,
     policy: OnError,
-    name: &Arc<str>,
 ) -> AbortHandle
 where
     F: FnMut() -> Fut,
@@ -339,7 +342,6 @@ where
 {
     let running = Running::begin(control);
     shim::assert_unlocked("making a run");
-    let task = TaskBuilder::new().name(name.clone());
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(future) => task.spawn(Run { future, policy, running }).abort_handle(),
         Err(panic) => task.spawn(broken(panic, policy, running)).abort_handle(),

@@ -398,3 +398,18 @@ fn impossible_rhythms_are_refused_and_named() {
     let text = panic_of(|| every(SECOND).jitter(2 * SECOND));
     assert_eq!(text, "a jitter of 2s is longer than the period, 1s");
 }
+
+#[bowerbird::test(clock = "virtual")]
+async fn runs_show_the_line_where_they_were_asked_for() {
+    let seen = Arc::new(Mutex::new(vec![]));
+    let theirs = seen.clone();
+    let line = line!() + 1;
+    let periodic = every(SECOND).times(2).spawn(move || {
+        let seen = theirs.clone();
+        async move { lock(&seen).push(bowerbird::task::current().unwrap().spawned_at) }
+    });
+    assert_eq!(periodic.await, PeriodicEnd::Completed);
+    let seen = lock(&seen);
+    let places: Vec<_> = seen.iter().map(|at| (at.unwrap().file(), at.unwrap().line())).collect();
+    assert_eq!(places, [(file!(), line); 2]);
+}

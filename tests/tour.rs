@@ -413,7 +413,7 @@ fn every_request_has_an_answer_and_nothing_outside_is_served() {
         (get("/.hidden"), 404),
         (get("/link.txt"), 404),
         (get("/pipe"), 404),
-        (get("http://elsewhere/"), 404),
+        (get("elsewhere"), 404),
         ("POST / HTTP/1.1\r\n\r\n".into(), 405),
         (with("Content-Length: 4"), 413),
         (with("Content-Length: 0\r\nContent-Length: 4"), 413),

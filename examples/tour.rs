@@ -196,7 +196,7 @@ impl<'a> Tour<'a> {
         let close = CancellationToken::new();
         let start = async {
             let server = Server::new(Site::new(&args.directory).await?, close.clone());
-            let started = group.start(async |started| {
+            let started = group.start_named("server", async |started| {
                 let listener = TcpListener::bind("127.0.0.1:0").await?;
                 started.set(listener.local_addr()?);
                 Ok(server.serve(listener).await?)

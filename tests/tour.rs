@@ -17,8 +17,9 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The arguments of a tour, one a line: set for the process that is one.
@@ -327,7 +328,7 @@ fn a_second_interrupt_ends_it_at_once() {
     assert_eq!(ok.unwrap(), "ok");
 }
 
-/// How long a test waits for an answer.
+/// How long a test waits for an answer, or for the end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client that says what it is told to.
@@ -413,7 +414,7 @@ fn every_request_has_an_answer_and_nothing_outside_is_served() {
         (get("/.hidden"), 404),
         (get("/link.txt"), 404),
         (get("/pipe"), 404),
-        (get("http://elsewhere/"), 404),
+        (get("elsewhere"), 404),
         ("POST / HTTP/1.1\r\n\r\n".into(), 405),
         (with("Content-Length: 4"), 413),
         (with("Content-Length: 0\r\nContent-Length: 4"), 413),
@@ -479,7 +480,6 @@ fn an_interrupt_lets_requests_finish_but_not_for_ever() {
     // The server sees what was sent before it hears of the interrupt.
     thread::sleep(Duration::from_millis(200));
     tour.interrupt();
-    let interrupted = Instant::now();
     let tour = Drained::new(tour);
     for client in &mut silent {
         assert!(client.head().is_none());
@@ -490,19 +490,20 @@ fn an_interrupt_lets_requests_finish_but_not_for_ever() {
     let text = tour.ends();
     assert!(text.contains("2 connections in a request"), "{text}");
     assert!(stays.head().is_none());
-    assert!(interrupted.elapsed() < PATIENCE, "{:?}", interrupted.elapsed());
     check(&Connection::open(folder.file("tour.sqlite")).unwrap());
 }
 
 /// A tour that waits for nobody to read what it says.
 struct Drained {
     pid: u32,
-    text: thread::JoinHandle<(Option<i32>, String)>,
+    end: Receiver<(Option<i32>, String)>,
 }
 
 impl Drained {
     fn new(tour: Endless) -> Self {
-        Self { pid: tour.child.id(), text: thread::spawn(|| tour.end()) }
+        let (pid, (said, end)) = (tour.child.id(), mpsc::channel());
+        thread::spawn(move || said.send(tour.end()));
+        Self { pid, end }
     }
 
     /// All it said after an interrupt.
@@ -513,7 +514,7 @@ impl Drained {
 
     /// All it said, now that it was interrupted.
     fn ends(self) -> String {
-        let (code, text) = self.text.join().unwrap();
+        let (code, text) = self.end.recv_timeout(PATIENCE).expect("it ends in time");
         assert_eq!(code, Some(130), "{text}");
         text
     }

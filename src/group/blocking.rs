@@ -36,7 +36,7 @@ where
     let child = executor::current_task();
     let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
     let builder = spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
-    let work = Work { closure, member, ledger, child };
+    let work = Work { closure: Some(closure), member, ledger, child };
     let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
     match (&mut handle.0).await {
         Ok(Some(value)) => return Ok(value),
@@ -51,8 +51,8 @@ where
 
 /// A closure and its place in the group.
 struct Work<C, E> {
-    // The closure first: a place is given up when nothing is left.
-    closure: C,
+    // `None`: it was called. The closure first: a place is given up when nothing is left.
+    closure: Option<C>,
     member: Member,
     ledger: Arc<Ledger<E>>,
     child: Option<TaskInfo>,
@@ -60,11 +60,11 @@ struct Work<C, E> {
 
 impl<T, E, C: FnOnce() -> Result<T, E>> Work<C, E> {
     /// `None`: it failed, and the group knows.
-    fn run(self) -> Option<T> {
-        let Self { closure, mut member, ledger, child } = self;
+    fn run(mut self) -> Option<T> {
+        let closure = self.closure.take().expect("it is called once");
         let result = {
-            let deadline = member.roster().deadline();
-            let _group = ambient::enter(member.slot());
+            let deadline = self.member.roster().deadline();
+            let _group = ambient::enter(self.member.slot());
             caught(|| by_deadline(deadline, closure))
         };
         let kind = match result {
@@ -72,9 +72,29 @@ impl<T, E, C: FnOnce() -> Result<T, E>> Work<C, E> {
             Ok(Err(error)) => FailureKind::Failed(error),
             Err(payload) => FailureKind::Panicked(Panic::new(payload)),
         };
-        let recorded = ledger.record_child(member.roster(), child, kind);
-        recorded.unwrap_or_else(FailureKind::go_on_alone);
+        self.report(kind);
         None
+    }
+}
+
+impl<C, E> Work<C, E> {
+    fn report(&mut self, kind: FailureKind<E>) {
+        let recorded = self.ledger.record_child(self.member.roster(), self.child.take(), kind);
+        recorded.unwrap_or_else(FailureKind::go_on_alone);
+    }
+}
+
+impl<C, E> Drop for Work<C, E> {
+    /// One that was not called: its destructor may fail as well.
+    fn drop(&mut self) {
+        let Some(closure) = self.closure.take() else { return };
+        let dropped = {
+            let _group = ambient::enter(self.member.slot());
+            caught(|| drop(closure))
+        };
+        if let Err(payload) = dropped {
+            self.report(FailureKind::Panicked(Panic::new(payload)));
+        }
     }
 }
 

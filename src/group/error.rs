@@ -26,7 +26,7 @@ use sync::shim::Lock;
 /// ```
 ///
 /// `Debug` prints the tree as well, so that `unwrap` and a `main` that returns it
-/// show it. Causes are shown where `E` is a boxed error or an [`io::Error`](std::io::Error);
+/// show it. Causes are shown where `E` is a boxed error or an [`io::Error`];
 /// for an error type of one's own, [`report`](Self::report) shows them.
 ///
 /// # Examples
@@ -274,7 +274,7 @@ impl<E: fmt::Debug + 'static> fmt::Debug for GroupError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display + 'static> Error for GroupError<E> {
-    /// The first error, where `E` is a boxed error or an [`io::Error`](std::io::Error).
+    /// The first error, where `E` is a boxed error or an [`io::Error`].
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.first().error().and_then(tree::error_in)
     }

@@ -441,8 +441,59 @@ impl<E: Send + 'static> TaskGroup<E> {
         C: FnOnce(Started<V>) -> F,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
+        self.start_as(TaskBuilder::new(), child)
+    }
+
+    /// As [`start`](Self::start), with a name for errors and dumps.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Lossy.** Dropping the future before its end aborts the child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::{task::TaskGroup, task_group};
+    ///
+    /// # bowerbird::run(async {
+    /// let error = task_group(async |g: TaskGroup<std::io::Error>| {
+    ///     let server = g.start_named("server", async |started| {
+    ///         started.set(80);
+    ///         Err::<(), _>(std::io::ErrorKind::AddrInUse.into())
+    ///     });
+    ///     let (port, _server) = server.await?;
+    ///     Ok(port)
+    /// })
+    /// .await
+    /// .unwrap_err();
+    /// assert!(error.to_string().contains("task `server` #"));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn start_named<V, T, C, F>(&self, name: impl Into<Arc<str>>, child: C) -> Start<V, T>
+    where
+        V: Send + 'static,
+        T: Send + 'static,
+        C: FnOnce(Started<V>) -> F,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.start_as(TaskBuilder::new().name(name), child)
+    }
+
+    #[track_caller]
+    fn start_as<V, T, C, F>(&self, builder: TaskBuilder, child: C) -> Start<V, T>
+    where
+        V: Send + 'static,
+        T: Send + 'static,
+        C: FnOnce(Started<V>) -> F,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
         let (started, ready) = sync::oneshot::channel();
-        let task = self.spawn(child(Started::new(started)));
+        let task = self.spawn_as(builder, child(Started::new(started)));
         Start::new(task, ready)
     }
 }

@@ -84,13 +84,14 @@ fn one_that_moves_between_runtimes_outlives_either() {
                 Ok(7)
             }));
             for turn in 0..4 {
-                future = runtimes[turn % 2].block_on(async move {
-                    let poll = async move {
-                        assert!(poll_once(&mut future).await.is_pending());
-                        future
-                    };
-                    spawn(poll).await.unwrap()
+                let moved = Arc::new(Mutex::new(future));
+                let theirs = moved.clone();
+                let poll = poll_fn(move |cx| {
+                    assert!(theirs.lock().unwrap().as_mut().poll(cx).is_pending());
+                    Poll::Ready(())
                 });
+                runtimes[turn % 2].block_on(async { spawn(poll).await.unwrap() });
+                future = Arc::into_inner(moved).unwrap().into_inner().unwrap();
             }
             let mut runtimes = Vec::from(runtimes);
             let runtime = runtimes.swap_remove(survivor);

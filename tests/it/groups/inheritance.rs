@@ -144,7 +144,9 @@ async fn children_inherit_the_deadline_of_their_group() {
             Ok((at_first, sibling.unwrap(), inner.unwrap(), nested.await.unwrap()))
         });
         // The children are not limited by what limits their spawn.
-        let spawned = timeout(ms(20), async { g.spawn(async { Ok(effective_deadline()) }) }).await;
+        let mut spawned = None;
+        let spawn = async { spawned = Some(g.spawn(async { Ok(effective_deadline()) })) };
+        timeout(ms(20), spawn).await.unwrap();
         let closure = g.spawn_blocking(|| Ok(effective_deadline()));
         assert_eq!(spawned.unwrap().await.unwrap(), deadline);
         assert_eq!(closure.await.unwrap(), deadline);

@@ -193,3 +193,36 @@ fn the_group_waits_for_a_closure_that_runs_and_hears_its_failure() {
         }
     });
 }
+
+#[test]
+fn a_closure_that_never_starts_may_fail_in_its_destructor() {
+    limited(|| {
+        for builder in flavors() {
+            let runtime = builder.max_blocking_threads(1).build().unwrap();
+            let door = Door::default();
+            let opens = Opens(door.clone());
+            runtime.block_on(async {
+                let (running, is_running) = bowerbird::sync::oneshot::channel();
+                let hog = bowerbird::spawn_blocking(move || {
+                    running.send(()).unwrap();
+                    door.pass();
+                });
+                is_running.await.unwrap();
+                let error = task_group(async |g: Group| {
+                    let bomb = super::OnDrop::new(|| panic!("in the queue"));
+                    g.spawn_blocking(move || {
+                        let _bomb = bomb;
+                        Ok(())
+                    });
+                    yield_now().await;
+                    g.cancel();
+                    Ok(())
+                });
+                let error = error.await.unwrap_err();
+                assert_eq!(error.first().panic().unwrap().message(), Some("in the queue"));
+                opens.0.open();
+                hog.await.unwrap();
+            });
+        }
+    });
+}

@@ -212,13 +212,11 @@ impl Cursor {
         outgoing.extend_from_slice(&bytes[..bytes.len().min(CHUNK)]);
         let ahead = self.unread().len();
         self.start(Order::Write, location, move |opened| {
-            let is_rewound = rewind(opened, ahead);
-            let outcome = is_rewound.and_then(|is_rewound| {
-                let count = uninterrupted(|| (&opened.file).write(&outgoing))?;
-                Ok((count as u64, is_rewound))
-            });
-            let is_rewound = matches!(outcome, Ok((_, true)));
-            let outcome = outcome.map(|(count, _)| count).map_err(|it| opened.explain("write", it));
+            let rewound = rewind(opened, ahead);
+            // Whatever becomes of the write: what was unread is read again.
+            let is_rewound = matches!(rewound, Ok(true));
+            let outcome = rewound.and_then(|_| uninterrupted(|| (&opened.file).write(&outgoing)));
+            let outcome = outcome.map(|it| it as u64).map_err(|it| opened.explain("write", it));
             Report { bytes: outgoing, outcome, is_rewound }
         });
     }

@@ -286,6 +286,23 @@ fn an_abandoned_read_loses_no_bytes() {
 }
 
 #[test]
+fn a_write_that_fails_leaves_the_position_where_the_caller_is() {
+    let folder = Folder::new();
+    let path = folder.file("a", "0123456789");
+    in_order(async {
+        let mut file = File::open(&path).await.unwrap();
+        abandon(file.read(&mut [0; 4])).await;
+        file.write_all(b"it is open for reading").await.unwrap_err();
+        assert_eq!(file.stream_position().await.unwrap(), 0);
+        let mut text = String::new();
+        abandon(file.read(&mut [0; 4])).await;
+        file.write_all(b"still").await.unwrap_err();
+        file.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "0123456789", "each byte once");
+    });
+}
+
+#[test]
 fn an_abandoned_write_is_made_once() {
     let folder = Folder::new();
     let path = folder.path("a");

@@ -431,6 +431,39 @@ fn threads_wait_cancel_and_drop() {
     assert_eq!(size(&root).1, 1, "only the root is left");
 }
 
+/// A child in the tree is alive before anybody who cancels finds it there: what models
+/// cannot see, since the standard library's `Weak` is none of theirs.
+#[test]
+fn no_child_escapes_while_it_is_made() {
+    const ROUNDS: usize = 2_000;
+    let parents: Vec<_> = (0..ROUNDS).map(|_| CancellationToken::new()).collect();
+    let (round, parents) = (AtomicUsize::new(0), &parents);
+    let mut escaped = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for (number, parent) in parents.iter().enumerate() {
+                while round.load(Relaxed) <= number {
+                    std::hint::spin_loop();
+                }
+                parent.cancel();
+            }
+        });
+        for parent in parents {
+            round.fetch_add(1, Relaxed);
+            let children = std::iter::repeat_with(|| parent.child_token());
+            let is_over =
+                |child: &CancellationToken| !parent.is_cancelled() || !child.is_cancelled();
+            let children: Vec<_> = children.take_while(is_over).take(10_000).collect();
+            while !parent.is_cancelled() {
+                thread::yield_now();
+            }
+            // The flag of a parent is raised after those of its children.
+            escaped += children.iter().filter(|it| !it.is_cancelled()).count();
+        }
+    });
+    assert_eq!(escaped, 0);
+}
+
 #[test]
 fn tokens_go_anywhere_and_futures_stay_pinned() {
     use std::panic::{RefUnwindSafe, UnwindSafe};

@@ -56,7 +56,8 @@ fn without_a_reactor_tasks_run_and_timers_say_what_is_missing() {
 }
 
 fn sleeping(runtime: &Runtime) -> JoinHandle<()> {
-    runtime.spawn(sleep(Duration::from_millis(1)))
+    // Long: it has to wait, however late its first poll is.
+    runtime.spawn(sleep(Duration::from_secs(3600)))
 }
 
 /// A reactor, and how often it was called.

@@ -158,6 +158,9 @@ where
             return Poll::Pending;
         }
         progress.made();
+        // Now, where a destructor that panics takes nothing with it: the waker is not left
+        // to our own drop, in which the result would be lost.
+        roster.forget_parent();
         let failures = this.group.ledger().close();
         let mut failures = failures.expect("a task group was polled after it gave its result");
         if failures.is_empty() {

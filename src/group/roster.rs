@@ -267,6 +267,11 @@ impl Roster {
         self.parent.register(waker);
     }
 
+    /// Drops the waker of the group's future, which is over.
+    pub(super) fn forget_parent(&self) {
+        drop(self.parent.take());
+    }
+
     /// Lets the group's future see that something has changed.
     pub(super) fn wake_parent(&self) {
         self.parent.wake();

@@ -8,6 +8,7 @@
 //! |-----------------------------------------|-------------------------------------|
 //! | time one question, with history         | `benches/benches/`, one file each   |
 //! | see ratios, and what they are worth     | `src/bin/versus.rs`                 |
+//! | see what waiting for many costs         | `src/bin/many/`                     |
 //! | see how long things take in bad moments | `src/bin/behaviours/`               |
 //!
 //! How to run and read them: `docs/performance.md`.

@@ -54,23 +54,23 @@ impl Asleep {
 /// The contenders, given how wakes come.
 fn contenders(wake: fn(&Asleep)) -> Vec<Contender> {
     vec![
-        Contender::new("gather", move |children| {
+        Contender::repeated("gather", move |children| {
             let asleep = Asleep::default();
             let futures: Vec<_> = (0..children).map(|_| asleep.child()).collect();
             drive(gather(futures), || wake(&asleep));
         }),
-        Contender::new("task::scope", move |children| {
+        Contender::repeated("task::scope", move |children| {
             let asleep = Asleep::default();
             let all = local_scope(async |scope| {
                 (0..children).for_each(|_| drop(scope.spawn(asleep.child())));
             });
             drive(all, || wake(&asleep));
         }),
-        Contender::new("futures join_all", move |children| {
+        Contender::repeated("futures join_all", move |children| {
             let asleep = Asleep::default();
             drive(join_all((0..children).map(|_| asleep.child())), || wake(&asleep));
         }),
-        Contender::new("FuturesUnordered", move |children| {
+        Contender::repeated("FuturesUnordered", move |children| {
             let asleep = Asleep::default();
             let mut all: FuturesUnordered<_> = (0..children).map(|_| asleep.child()).collect();
             drive(async { while all.next().await.is_some() {} }, || wake(&asleep));
@@ -91,7 +91,7 @@ pub(crate) fn one_by_one() -> Vec<Contender> {
 /// A select of two branches, one of which is ready, by reference in a loop.
 pub(crate) fn select() -> Vec<Contender> {
     vec![
-        Contender::new("select!", |turns| {
+        Contender::repeated("select!", |turns| {
             let asleep = Asleep::default();
             drive(
                 async {
@@ -107,7 +107,7 @@ pub(crate) fn select() -> Vec<Contender> {
                 || asleep.wake_all(),
             );
         }),
-        Contender::new("tokio select!", |turns| {
+        Contender::repeated("tokio select!", |turns| {
             let asleep = Asleep::default();
             drive(
                 async {

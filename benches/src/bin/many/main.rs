@@ -23,15 +23,20 @@ const ROUNDS: usize = 21;
 /// Long beside the reading of a clock, short beside the time slices of a kernel.
 const SAMPLE: Duration = Duration::from_millis(3);
 
-/// One way to do a piece of work for so many children.
+/// One way to do a piece of work for so many children, and so often.
 struct Contender {
     name: &'static str,
-    work: Box<dyn Fn(usize)>,
+    work: Box<dyn Fn(usize, u32)>,
 }
 
 impl Contender {
-    fn new(name: &'static str, work: impl Fn(usize) + 'static) -> Self {
+    fn new(name: &'static str, work: impl Fn(usize, u32) + 'static) -> Self {
         Self { name, work: Box::new(work) }
+    }
+
+    /// Of work that is repeated from outside.
+    fn repeated(name: &'static str, work: impl Fn(usize) + 'static) -> Self {
+        Self::new(name, move |children, runs| (0..runs).for_each(|_| work(children)))
     }
 }
 
@@ -68,7 +73,7 @@ fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
                 // Another begins each round: the first of several may have it better.
                 let index = (turn + round) % contenders.len();
                 let (contender, runs) = (&contenders[index], runs[index]);
-                let took = clock.time(|| (0..runs).for_each(|_| (contender.work)(children)));
+                let took = clock.time(|| (contender.work)(children, runs));
                 times[index].push(took.as_secs_f64() * 1e9 / f64::from(runs) / children as f64);
             }
         }
@@ -92,7 +97,7 @@ fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
 
 /// How often a sample repeats the work.
 fn runs(clock: Clock, contender: &Contender, children: usize) -> u32 {
-    (contender.work)(children);
-    let once = clock.time(|| (contender.work)(children)).as_secs_f64();
+    (contender.work)(children, 1);
+    let once = clock.time(|| (contender.work)(children, 1)).as_secs_f64();
     (SAMPLE.as_secs_f64() / once.max(1e-9)).ceil().max(1.0) as u32
 }

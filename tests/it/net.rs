@@ -17,7 +17,7 @@ use futures::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt,
     io::{self, BufReader},
 };
-use socket2::{Domain, Type};
+use socket2::{Domain, Socket, Type};
 use std::{
     fs::File,
     future::pending,
@@ -158,10 +158,13 @@ fn a_caller_that_resets_is_told_apart_from_one_that_ends() {
 fn an_error_names_its_address() {
     on_all(|runtime| {
         runtime.block_on(async {
-            let free = net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let refused = TcpStream::connect(free).await.unwrap_err();
+            // Bound, so that nobody else is there, and not listening.
+            let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            deaf.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+            let deaf_at = deaf.local_addr().unwrap().as_socket().unwrap();
+            let refused = TcpStream::connect(deaf_at).await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-            assert!(refused.to_string().contains(&free.to_string()), "{refused}");
+            assert!(refused.to_string().contains(&deaf_at.to_string()), "{refused}");
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let taken = listener.local_addr().unwrap();
             let in_use = TcpListener::bind(taken).await.unwrap_err();
@@ -434,7 +437,7 @@ fn starve(runtime: &Runtime) {
         for stream in &served {
             exchange(stream, b"before").await;
         }
-        let socket = || socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let late = [socket(), socket(), socket()];
         let files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
         // The kernel takes their calls; nobody can accept them.

@@ -24,10 +24,16 @@ async fn connection() -> io::Result<(TcpStream, TcpStream)> {
     Ok((caller, listener.accept().await?.0))
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens: one is bound to it, which keeps others away.
 fn nowhere() -> SocketAddr {
-    let taken = std::net::TcpListener::bind(ANY).unwrap();
-    taken.local_addr().unwrap()
+    static DEAF: std::sync::OnceLock<socket2::Socket> = std::sync::OnceLock::new();
+    let bound = || {
+        let deaf = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let deaf = deaf.unwrap();
+        deaf.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        deaf
+    };
+    DEAF.get_or_init(bound).local_addr().unwrap().as_socket().unwrap()
 }
 
 /// Runs this very test in a process of its own; `true` in that process.

@@ -6,49 +6,53 @@
 
 use std::time::{Duration, Instant};
 
-/// What a piece of work is timed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+/// How long a piece of work took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Took {
     /// Processor time of all threads of this process.
-    Cpu,
-    /// The clock on the wall.
-    Wall,
+    pub cpu: Duration,
+    /// Time on the wall.
+    pub wall: Duration,
 }
 
-impl Clock {
-    /// The one to read for so many workers.
+impl Took {
+    /// By the clock that tells with so many workers: see
+    /// [`is_telling`](crate::reading::Unit::is_telling).
     #[must_use]
-    pub fn for_workers(workers: usize) -> Self {
+    pub fn by_workers(self, workers: usize) -> Duration {
         match workers {
-            1 => Self::Cpu,
-            _ => Self::Wall,
+            1 => self.cpu,
+            _ => self.wall,
         }
     }
+}
 
-    /// Its name in tables.
+/// Both clocks, started.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    cpu: Duration,
+    wall: Instant,
+}
+
+impl Stopwatch {
+    /// Starts.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Wall => "wall",
-        }
+    pub fn start() -> Self {
+        Self { cpu: cpu_time(), wall: now() }
     }
 
-    /// How long `work` takes.
-    pub fn time(self, work: impl FnOnce()) -> Duration {
-        match self {
-            Self::Cpu => {
-                let before = cpu_time();
-                work();
-                cpu_time() - before
-            }
-            Self::Wall => {
-                let start = now();
-                work();
-                start.elapsed()
-            }
-        }
+    /// How long it is since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Took {
+        Took { wall: self.wall.elapsed(), cpu: cpu_time() - self.cpu }
     }
+}
+
+/// How long `work` takes.
+pub fn time(work: impl FnOnce()) -> Took {
+    let stopwatch = Stopwatch::start();
+    work();
+    stopwatch.elapsed()
 }
 
 /// The time on the wall.
@@ -74,10 +78,10 @@ mod tests {
 
     #[test]
     fn processor_time_runs_while_something_is_computed() {
-        let took = Clock::Cpu.time(|| {
+        let took = time(|| {
             let start = cpu_time();
             while cpu_time() == start {}
         });
-        assert!(took > Duration::ZERO);
+        assert!(took.cpu > Duration::ZERO);
     }
 }

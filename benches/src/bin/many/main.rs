@@ -42,7 +42,7 @@ impl Contender {
 
 fn main() {
     println!("ns per child, median of {ROUNDS}; ratio: the contender's time over the first's\n");
-    let cpu = Clock::Cpu;
+    let cpu = 1;
     compare(
         "children of one task, each woken once, all before the next poll",
         cpu,

@@ -5,15 +5,21 @@ use std::{future::Future, time::Duration};
 use tokio::{
     runtime,
     sync::oneshot::{self, Sender},
-    task, time,
+    task::{self, JoinHandle},
+    time,
 };
 
 /// tokio's multi-threaded runtime, with everything enabled as by its `main` macro.
 #[derive(Debug)]
-pub struct Tokio(runtime::Runtime);
+pub struct Tokio {
+    runtime: runtime::Runtime,
+    workers: usize,
+}
 
 impl Runtime for Tokio {
     const NAME: &'static str = "tokio";
+
+    type Task<T: Send + 'static> = JoinHandle<T>;
 
     type Sender<T: Send + 'static> = Sender<T>;
 
@@ -26,7 +32,11 @@ impl Runtime for Tokio {
     ) -> Self {
         let mut builder = runtime::Builder::new_multi_thread();
         builder.worker_threads(workers).on_thread_start(on_thread_start).enable_all();
-        Self(builder.build().expect("threads can be had"))
+        Self { runtime: builder.build().expect("threads can be had"), workers }
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
     }
 
     fn run_program<F: Future>(workers: usize, main: F) -> F::Output {
@@ -36,14 +46,41 @@ impl Runtime for Tokio {
     }
 
     fn block_on<F: Future>(&self, main: F) -> F::Output {
-        self.0.block_on(main)
+        self.runtime.block_on(main)
     }
 
-    fn spawn<T: Send + 'static>(
+    fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        tokio::spawn(task)
+    }
+
+    fn spawn_from_outside<T: Send + 'static>(
+        &self,
         task: impl Future<Output = T> + Send + 'static,
-    ) -> impl Future<Output = T> + Send + 'static {
-        let handle = tokio::spawn(task);
-        async { handle.await.expect("no task panics here") }
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(task)
+    }
+
+    async fn join<T: Send + 'static>(task: JoinHandle<T>) -> T {
+        task.await.expect("no task panics here")
+    }
+
+    fn detach<T: Send + 'static>(task: JoinHandle<T>) {
+        drop(task);
+    }
+
+    async fn cancel<T: Send + 'static>(task: JoinHandle<T>) {
+        task.abort();
+        assert!(task.await.is_err_and(|it| it.is_cancelled()), "it waits for something");
+    }
+
+    async fn gather<T: Send + 'static>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        // Awaiting them one by one is what tokio's own documents show for an ordered
+        // result, and faster than `join_all`.
+        let mut outputs = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            outputs.push(task.await.expect("no task panics here"));
+        }
+        outputs
     }
 
     fn spawn_blocking<T: Send + 'static>(

@@ -4,13 +4,17 @@ use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},
     sync::oneshot::{self, Sender},
-    task, time,
+    task::{self, JoinHandle},
+    time,
 };
 use std::{future::Future, time::Duration};
 
 /// bowerbird's multi-threaded runtime.
 #[derive(Debug)]
-pub struct Bowerbird(runtime::Runtime);
+pub struct Bowerbird {
+    runtime: runtime::Runtime,
+    workers: usize,
+}
 
 fn builder(workers: usize, on_thread_start: impl Fn() + Send + Sync + 'static) -> Builder {
     Builder::new_multi_thread().worker_threads(workers).on_thread_start(on_thread_start)
@@ -18,6 +22,8 @@ fn builder(workers: usize, on_thread_start: impl Fn() + Send + Sync + 'static) -
 
 impl Runtime for Bowerbird {
     const NAME: &'static str = "bowerbird";
+
+    type Task<T: Send + 'static> = JoinHandle<T>;
 
     type Sender<T: Send + 'static> = Sender<T>;
 
@@ -30,7 +36,11 @@ impl Runtime for Bowerbird {
             let Unhandled::Shutdown(report) = unhandled else { panic!("{unhandled}") };
             on_left_running(report.abandoned_blocking);
         });
-        Self(builder.build().expect("threads can be had"))
+        Self { runtime: builder.build().expect("threads can be had"), workers }
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
     }
 
     fn run_program<F: Future>(workers: usize, main: F) -> F::Output {
@@ -40,14 +50,36 @@ impl Runtime for Bowerbird {
     }
 
     fn block_on<F: Future>(&self, main: F) -> F::Output {
-        self.0.block_on(main)
+        self.runtime.block_on(main)
     }
 
-    fn spawn<T: Send + 'static>(
+    fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        bowerbird::spawn(task)
+    }
+
+    fn spawn_from_outside<T: Send + 'static>(
+        &self,
         task: impl Future<Output = T> + Send + 'static,
-    ) -> impl Future<Output = T> + Send + 'static {
-        let handle = bowerbird::spawn(task);
-        async { handle.await.expect("no task panics here") }
+    ) -> JoinHandle<T> {
+        self.runtime.handle().spawn(task)
+    }
+
+    async fn join<T: Send + 'static>(task: JoinHandle<T>) -> T {
+        task.await.expect("no task panics here")
+    }
+
+    fn detach<T: Send + 'static>(task: JoinHandle<T>) {
+        drop(task);
+    }
+
+    async fn cancel<T: Send + 'static>(task: JoinHandle<T>) {
+        task.abort();
+        assert!(task.await.is_err_and(|it| it.is_cancelled()), "it waits for something");
+    }
+
+    async fn gather<T: Send + 'static>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        let outputs = bowerbird::gather(tasks).await;
+        outputs.into_iter().map(|it| it.expect("no task panics here")).collect()
     }
 
     fn spawn_blocking<T: Send + 'static>(

@@ -1,0 +1,164 @@
+//! Columns in turn, until the time is up.
+//!
+//! A round samples every column once, within some milliseconds, so that whatever
+//! slows the machine down slows all of them; a ratio is that of one round's
+//! neighbours. Another column begins each round: the first of several may have it
+//! better. bowerbird has two columns: what the second shows against the first is
+//! what the same code shows against itself.
+//!
+//! A column that fails says why and drops out; the others go on.
+
+use crate::{
+    clock,
+    column::{Column, Failure, Setup},
+    contender::Contender,
+    elsewhere::Elsewhere,
+    reading::{Reading, latencies},
+    workloads::{Place, Workload},
+};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+/// How long to go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// With how many threads that run tasks.
+    pub workers: usize,
+    /// How much work.
+    pub size: u64,
+    /// No new round after this, unless there have been too few.
+    pub budget: Duration,
+    /// At least so many rounds.
+    pub min_rounds: usize,
+    /// At most so many.
+    pub max_rounds: usize,
+    /// How long a sample should go on.
+    pub sample: Duration,
+}
+
+/// What became of one column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Whose it is.
+    pub contender: Contender,
+    /// Whether it is bowerbird's second one.
+    pub again: bool,
+    /// The readings of each round; none if it failed.
+    pub samples: Vec<Vec<Reading>>,
+    /// Quantiles of the latencies of all rounds, in microseconds.
+    pub quantiles: Vec<(f64, f64)>,
+    /// Why there are no figures.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why there are no figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Whether it was never tried, for want of something on this machine.
+    pub is_missing: bool,
+    /// What happened, and what to do if something can be done.
+    pub what: String,
+}
+
+struct Running {
+    measured: Measured,
+    column: Option<Box<dyn Column>>,
+    latencies: Histogram<u64>,
+}
+
+/// Measures `workload` on those of `contenders` that offer it, bowerbird twice.
+#[must_use]
+pub fn measure(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Measured> {
+    let again = contenders.contains(&Contender::Bowerbird).then_some((Contender::Bowerbird, true));
+    let all = contenders.iter().map(|&contender| (contender, false)).chain(again);
+    let mut columns: Vec<_> =
+        all.filter_map(|(contender, again)| open(workload, plan, contender, again)).collect();
+    // Warms up, and finds out how much is a sample.
+    columns.iter_mut().for_each(|it| drop(it.sample()));
+    let start = clock::now();
+    let mut rounds = 0;
+    while rounds < plan.min_rounds || rounds < plan.max_rounds && start.elapsed() < plan.budget {
+        for turn in 0..columns.len() {
+            let index = (turn + rounds) % columns.len();
+            if let Some((readings, latencies)) = columns[index].sample() {
+                columns[index].measured.samples.push(readings);
+                columns[index].add(latencies);
+            }
+        }
+        rounds += 1;
+    }
+    columns.into_iter().map(Running::finish).collect()
+}
+
+fn open(workload: &Workload, plan: &Plan, contender: Contender, again: bool) -> Option<Running> {
+    let setup = Setup { contender, workers: plan.workers, size: plan.size, sample: plan.sample };
+    let opened = match workload.place {
+        Place::Here => caught(|| (workload.open)(&setup)),
+        Place::Apart => Ok(Box::new(Elsewhere::this_program(workload, &setup)) as Box<dyn Column>),
+    };
+    let mut running = Running {
+        measured: Measured { contender, again, samples: vec![], quantiles: vec![], trouble: None },
+        column: None,
+        latencies: latencies(),
+    };
+    match opened {
+        Ok(column) => running.column = Some(column),
+        Err(Failure::NotOffered) => return None,
+        Err(failure) => running.fail(failure),
+    }
+    Some(running)
+}
+
+impl Running {
+    fn sample(&mut self) -> Option<(Vec<Reading>, Option<Histogram<u64>>)> {
+        let column = self.column.as_mut()?;
+        match caught(|| column.sample()) {
+            Ok(sample) => Some((sample.readings, sample.latencies)),
+            Err(failure) => {
+                self.fail(failure);
+                None
+            }
+        }
+    }
+
+    fn add(&mut self, latencies: Option<Histogram<u64>>) {
+        if let Some(latencies) = latencies {
+            self.latencies.add(latencies).expect("all histograms have the same bounds");
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.column = None;
+        self.measured.samples.clear();
+        let is_missing = matches!(failure, Failure::Missing(_));
+        self.measured.trouble = Some(Trouble { is_missing, what: failure.to_string() });
+    }
+
+    fn finish(mut self) -> Measured {
+        if !self.latencies.is_empty() && self.measured.trouble.is_none() {
+            self.measured.quantiles = self
+                .latencies
+                .iter_quantiles(2)
+                .map(|it| (it.quantile(), it.value_iterated_to() as f64 / 1e3))
+                .collect();
+        }
+        self.measured
+    }
+}
+
+/// Calls it; a panic is a failure of this column and not of all.
+fn caught<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+        Err(Failure::Failed(format!("panicked: {}", message(payload.as_ref()))))
+    })
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}

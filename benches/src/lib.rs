@@ -13,6 +13,8 @@
 //! | [`column`]    | a contender with a workload, ready to be sampled             |
 //! | [`measure`]   | columns in turn, until the time is up                        |
 //! | [`document`]  | rows with ratios, and the file they are kept in              |
+//! | [`header`]    | on which machine, when, and of which versions                |
+//! | [`report`]    | what a document looks like: tables, plots, a page            |
 //! | [`reading`]   | what a sample gives: values with their units                 |
 //! | [`elsewhere`] | samples taken by other processes                           |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
@@ -25,12 +27,14 @@ pub mod column;
 pub mod contender;
 pub mod document;
 pub mod elsewhere;
+pub mod header;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 pub mod heap;
 pub mod measure;
 #[expect(unsafe_code, reason = "where a thread may run is a system call")]
 pub mod pin;
 pub mod reading;
+pub mod report;
 pub mod runtime;
 pub mod runtimes;
 pub mod spread;

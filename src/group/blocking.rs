@@ -8,12 +8,11 @@
 use super::{
     ambient,
     child::end_this_task,
-    contain::caught,
     error::{FailureKind, Panic},
     ledger::Ledger,
     roster::{Member, Roster},
 };
-use executor::{JoinHandle, TaskBuilder, TaskInfo};
+use executor::{JoinHandle, TaskBuilder, TaskInfo, caught};
 use reactor::time::by_deadline;
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 

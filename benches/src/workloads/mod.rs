@@ -2,6 +2,7 @@
 
 pub mod languages;
 pub mod scheduler;
+pub mod sync;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -173,16 +174,22 @@ impl Workload {
         self
     }
 
-    /// The note about a contender's row.
+    /// The note about a contender's row. One that is empty is none.
     #[must_use]
     pub fn note(&self, contender: Contender) -> Option<&'static str> {
-        self.notes.iter().find(|it| it.0 == contender).map(|it| it.1)
+        self.notes.iter().find(|it| it.0 == contender).map(|it| it.1).filter(|it| !it.is_empty())
     }
 }
 
 /// All workloads, in the order of tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    [scheduler::WORKLOADS, languages::WORKLOADS].into_iter().flatten()
+    [
+        scheduler::WORKLOADS,
+        sync::WORKLOADS,
+        languages::WORKLOADS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The one with that name.

@@ -1,5 +1,7 @@
 //! tokio's multi-threaded runtime.
 
+mod primitives;
+
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};
 use tokio::{

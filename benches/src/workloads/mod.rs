@@ -1,6 +1,8 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod blocking;
 pub mod scheduler;
+pub mod time;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -181,7 +183,7 @@ impl Workload {
 
 /// All workloads, in the order of tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    [scheduler::WORKLOADS].into_iter().flatten()
+    [scheduler::WORKLOADS, time::WORKLOADS, blocking::WORKLOADS].into_iter().flatten()
 }
 
 /// The one with that name.

@@ -1,5 +1,8 @@
 //! bowerbird's multi-threaded runtime.
 
+mod files;
+mod timing;
+
 use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_few_latencies_have_a_median_a_longest_and_their_processor_time() {
         let mut late = latencies();
-        [10, 20, 30].map(|micros| note(&mut late, Duration::from_micros(micros)));
+        [10, 20, 30].into_iter().for_each(|it| note(&mut late, Duration::from_micros(it)));
         let sample = few(late, Duration::from_nanos(600));
         let units: Vec<_> = sample.readings.iter().map(|it| it.unit).collect();
         assert_eq!(units, [Unit::P50, Unit::Max, Unit::CpuPerOperation]);

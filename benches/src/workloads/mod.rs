@@ -1,8 +1,10 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod blocking;
 pub mod languages;
 pub mod scheduler;
 pub mod sync;
+pub mod time;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -186,7 +188,9 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
     [
         scheduler::WORKLOADS,
         sync::WORKLOADS,
+        time::WORKLOADS,
         languages::WORKLOADS,
+        blocking::WORKLOADS,
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,8 @@
 //! bowerbird's multi-threaded runtime.
 
+mod files;
 mod primitives;
+mod timing;
 
 use crate::{Runtime, pin};
 use bowerbird::{

@@ -1,6 +1,8 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
+mod files;
 mod primitives;
+mod timing;
 
 use crate::Runtime;
 use async_channel as channel;

@@ -1,6 +1,8 @@
 //! tokio's multi-threaded runtime.
 
+mod files;
 mod primitives;
+mod timing;
 
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};

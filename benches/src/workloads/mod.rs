@@ -1,6 +1,10 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod accepting;
+pub mod memory;
+pub mod scale;
 pub mod scheduler;
+pub mod waiting;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -181,7 +185,7 @@ impl Workload {
 
 /// All workloads, in the order of tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    [scheduler::WORKLOADS].into_iter().flatten()
+    [scheduler::WORKLOADS, memory::WORKLOADS, scale::WORKLOADS].into_iter().flatten()
 }
 
 /// The one with that name.

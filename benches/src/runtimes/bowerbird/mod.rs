@@ -1,5 +1,8 @@
 //! bowerbird's multi-threaded runtime.
 
+mod accepting;
+mod waiting;
+
 use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},

@@ -1,5 +1,8 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
+mod accepting;
+mod waiting;
+
 use crate::Runtime;
 use async_channel as channel;
 use async_executor::{Executor, Task};

@@ -1,5 +1,8 @@
 //! tokio's multi-threaded runtime.
 
+mod accepting;
+mod waiting;
+
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};
 use tokio::{

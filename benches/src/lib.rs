@@ -15,6 +15,8 @@
 //! | [`campaign`]  | many workloads, each in a process of its own                 |
 //! | [`progress`]  | how far it is                                                |
 //! | [`document`]  | rows with ratios, and the file they are kept in              |
+//! | [`header`]    | on which machine, when, and of which versions                |
+//! | [`report`]    | what a document looks like: tables, plots, a page            |
 //! | [`reading`]   | what a sample gives: values with their units                 |
 //! | [`elsewhere`] | samples taken by other processes                           |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
@@ -28,6 +30,7 @@ pub mod column;
 pub mod contender;
 pub mod document;
 pub mod elsewhere;
+pub mod header;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 pub mod heap;
 pub mod measure;
@@ -35,6 +38,7 @@ pub mod measure;
 pub mod pin;
 pub mod progress;
 pub mod reading;
+pub mod report;
 pub mod runtime;
 pub mod runtimes;
 pub mod spread;

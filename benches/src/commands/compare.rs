@@ -4,7 +4,7 @@ use super::Done;
 use bowerbird_bench::{
     campaign::{Campaign, Pace},
     contender::Contender,
-    document::Part,
+    document::{Part, Row},
     progress::Progress,
     workloads::Group,
 };
@@ -45,15 +45,16 @@ pub(crate) struct Common {
 
 pub(crate) fn run(args: &Args) -> Done {
     let groups = if args.group.is_empty() { Group::ALL.to_vec() } else { args.group.clone() };
-    compare(&args.against, groups, args.only.clone(), &args.common)
+    compare(&args.against, groups, args.only.clone(), &args.common, |_| ())
 }
 
-/// Measures, shows and keeps.
+/// Measures, shows and keeps. `also` shows the rows in another way.
 pub(crate) fn compare(
     against: &[Contender],
     groups: Vec<Group>,
     only: Vec<String>,
     common: &Common,
+    also: impl FnOnce(&[Row]),
 ) -> Done {
     let campaign = campaign(against, groups, only, common)?;
     let sets = campaign.sets();
@@ -77,6 +78,7 @@ pub(crate) fn compare(
     for missed in &all.missed {
         println!("{}", serde_json::to_string(missed).expect("a row can be written"));
     }
+    also(&all.rows);
     Ok(if all.missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -45,7 +45,7 @@ pub mod report;
 pub mod runtime;
 pub mod runtimes;
 pub mod spread;
-#[expect(unsafe_code, reason = "signals to process groups are system calls")]
+#[expect(unsafe_code, reason = "what std has no name for is a system call")]
 pub mod system;
 pub mod workloads;
 

@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{compare, list, measure, sample};
+use commands::{compare, list, measure, sample, scale};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -30,6 +30,9 @@ struct Cli {
 enum Command {
     /// Measure workloads on several runtimes, and print ratios with what they are worth
     Compare(compare::Args),
+    /// Measure whether the cost of one grows with the number of tasks, timers, waiters or
+    /// connections
+    Scale(scale::Args),
     /// List the workloads
     List(list::Args),
     /// One workload on several runtimes, as a process of `compare`
@@ -43,6 +46,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::List(args) => list::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Sample(args) => sample::run(&args),

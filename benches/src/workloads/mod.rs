@@ -1,10 +1,14 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod accepting;
 pub mod blocking;
 pub mod languages;
+pub mod memory;
+pub mod scale;
 pub mod scheduler;
 pub mod sync;
 pub mod time;
+pub mod waiting;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -191,6 +195,8 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
         time::WORKLOADS,
         languages::WORKLOADS,
         blocking::WORKLOADS,
+        memory::WORKLOADS,
+        scale::WORKLOADS,
     ]
     .into_iter()
     .flatten()

@@ -1,8 +1,10 @@
 //! tokio's multi-threaded runtime.
 
+mod accepting;
 mod files;
 mod primitives;
 mod timing;
+mod waiting;
 
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};

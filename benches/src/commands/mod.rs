@@ -4,8 +4,10 @@
 
 pub(crate) mod compare;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod sample;
+pub(crate) mod serve;
 
 use bowerbird_bench::workloads::{self, Workload};
 use std::process::ExitCode;

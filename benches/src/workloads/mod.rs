@@ -1,5 +1,6 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod io;
 pub mod scheduler;
 
 use crate::column::{Column, Failure, Setup};
@@ -181,7 +182,7 @@ impl Workload {
 
 /// All workloads, in the order of tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    [scheduler::WORKLOADS].into_iter().flatten()
+    [scheduler::WORKLOADS, io::WORKLOADS].into_iter().flatten()
 }
 
 /// The one with that name.

@@ -1,5 +1,7 @@
 //! bowerbird's multi-threaded runtime.
 
+mod sockets;
+
 use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},

@@ -1,5 +1,7 @@
 //! tokio's multi-threaded runtime.
 
+mod sockets;
+
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};
 use tokio::{

@@ -133,15 +133,22 @@ fn server_process(
 impl Column for Served {
     fn sample(&mut self) -> Result<Sample, Failure> {
         let report = self.task.put_on(&self.server, self.task.length).map_err(Failure::Failed)?;
-        let operations = report.answers as f64 * operations_per_answer(self.task.kind);
-        if report.answers == 0 {
-            return Err(Failure::Failed("no answer came while it counted".to_owned()));
+        match operations(self.task.kind, &report) {
+            0.0 => Err(Failure::Failed("no answer came while it counted".to_owned())),
+            operations => Ok(sample(self.task.kind, &report, operations, self.calls)),
         }
-        Ok(sample(self.task.kind, &report, operations, self.calls))
     }
 }
 
-/// A megabyte of a transfer is an operation, as is every other answer.
+/// A MiB of a transfer is an operation, whether its answer is complete or not; so is
+/// every other answer.
+fn operations(kind: Kind, report: &Report) -> f64 {
+    match kind {
+        Kind::TcpTransfer => report.bytes as f64 / MIB,
+        _ => report.answers as f64,
+    }
+}
+
 fn operations_per_answer(kind: Kind) -> f64 {
     match kind {
         Kind::TcpTransfer => TRANSFER as f64 / MIB,
@@ -314,8 +321,7 @@ mod tests {
             all_answers: 12,
         };
         let value = |kind, unit| {
-            let operations = 10.0 * operations_per_answer(kind);
-            let sample = sample(kind, &report, operations, Some(3.0));
+            let sample = sample(kind, &report, operations(kind, &report), Some(3.0));
             sample.readings.iter().find(|it| it.unit == unit).map(|it| it.value)
         };
         assert_eq!(value(Kind::TcpEcho, Unit::Throughput), Some(5.0));

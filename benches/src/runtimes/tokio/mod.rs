@@ -3,6 +3,7 @@
 mod accepting;
 mod files;
 mod primitives;
+mod sockets;
 mod timing;
 mod waiting;
 

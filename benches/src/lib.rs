@@ -15,10 +15,12 @@
 //! | [`document`]  | rows with ratios, and the file they are kept in              |
 //! | [`reading`]   | what a sample gives: values with their units                 |
 //! | [`elsewhere`] | samples taken by other processes                           |
+//! | [`behaviours`] | bad moments, and what runtimes do in them                  |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
 //!
 //! How to run it and how to read it: `docs/performance.md`.
 
+pub mod behaviours;
 #[expect(unsafe_code, reason = "the processor time of a process is a system call")]
 pub mod clock;
 pub mod column;

@@ -1,5 +1,7 @@
 //! bowerbird's multi-threaded runtime.
 
+mod behaviours;
+
 use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},

@@ -1,5 +1,7 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
+mod behaviours;
+
 use crate::Runtime;
 use async_channel as channel;
 use async_executor::{Executor, Task};

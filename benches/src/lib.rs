@@ -12,6 +12,8 @@
 //! | [`contender`] | who can be asked to do it: the runtimes and what is not Rust |
 //! | [`column`]    | a contender with a workload, ready to be sampled             |
 //! | [`measure`]   | columns in turn, until the time is up                        |
+//! | [`campaign`]  | many workloads, each in a process of its own                 |
+//! | [`progress`]  | how far it is                                                |
 //! | [`document`]  | rows with ratios, and the file they are kept in              |
 //! | [`reading`]   | what a sample gives: values with their units                 |
 //! | [`elsewhere`] | samples taken by other processes                           |
@@ -21,6 +23,7 @@
 //! How to run it and how to read it: `docs/performance.md`.
 
 pub mod behaviours;
+pub mod campaign;
 #[expect(unsafe_code, reason = "the processor time of a process is a system call")]
 pub mod clock;
 pub mod column;
@@ -32,6 +35,7 @@ pub mod heap;
 pub mod measure;
 #[expect(unsafe_code, reason = "where a thread may run is a system call")]
 pub mod pin;
+pub mod progress;
 pub mod reading;
 pub mod runtime;
 pub mod runtimes;

@@ -11,7 +11,13 @@ use std::{
 use sync::shim;
 
 /// Calls user code. Gives what it panicked with.
-pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+///
+/// Whoever catches sees to it that nobody looks at what the panic left half done.
+///
+/// # Errors
+///
+/// The payload of the panic.
+pub fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     shim::assert_unlocked("user code");
     catch_unwind(AssertUnwindSafe(code))
 }

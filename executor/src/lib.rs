@@ -75,6 +75,8 @@ mod worker;
 pub use builder::{BuildError, Builder};
 pub use chance::random_below;
 pub use config::Flavor;
+#[doc(hidden)]
+pub use contain::caught;
 pub use defer::{DeferHandle, defer_local};
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};

@@ -35,6 +35,8 @@ mod slack;
 mod source;
 pub mod time;
 mod timer;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod wakers;
 
 pub use async_fd::{AsyncFd, AsyncIo, NotReady, Readiness, ReadyGuard};

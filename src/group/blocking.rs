@@ -8,12 +8,12 @@
 use super::{
     ambient,
     child::end_this_task,
-    contain::caught,
     error::{FailureKind, Panic},
     ledger::Ledger,
     roster::{Member, Roster},
 };
-use executor::{JoinHandle, TaskBuilder, TaskInfo};
+use crate::join_set::AbortOnDrop;
+use executor::{TaskBuilder, TaskInfo, caught};
 use reactor::time::by_deadline;
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
@@ -37,8 +37,7 @@ where
     let spawned_at = child.as_ref().and_then(|child| child.spawned_at);
     let builder = spawned_at.map_or_else(TaskBuilder::new, |at| TaskBuilder::new().location(at));
     let work = Work { closure: Some(closure), member, ledger, child };
-    let mut handle = Aborting(builder.spawn_blocking(|| work.run()));
-    match (&mut handle.0).await {
+    match AbortOnDrop::new(builder.spawn_blocking(|| work.run())).await {
         Ok(Some(value)) => return Ok(value),
         Ok(None) => end_this_task("its failure went to its group"),
         Err(error) => match error.try_into_panic() {
@@ -95,14 +94,5 @@ impl<C, E> Drop for Work<C, E> {
         if let Err(payload) = dropped {
             self.report(FailureKind::Panicked(Panic::new(payload)));
         }
-    }
-}
-
-/// Aborts a closure when the child that waits for it is dropped.
-struct Aborting<T>(JoinHandle<T>);
-
-impl<T> Drop for Aborting<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -7,11 +7,11 @@
 
 use super::{
     ambient,
-    contain::caught,
     error::{FailureKind, Panic},
     ledger::Ledger,
     roster::{Admission, CheckIn, Member, Roster},
 };
+use executor::caught;
 use pin_project_lite::pin_project;
 use reactor::time::{Instant, by_deadline};
 use std::{

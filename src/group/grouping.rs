@@ -6,11 +6,11 @@
 
 use super::{
     ambient,
-    contain::caught,
     error::{Failure, FailureKind, GroupError, Panic},
     handle::TaskGroup,
     roster::{Phase, Roster},
 };
+use executor::caught;
 use pin_project_lite::pin_project;
 use reactor::time::effective_deadline;
 use std::{

@@ -4,11 +4,10 @@
 //! failure that comes later belongs to a child without a group, and goes back to it.
 
 use super::{
-    contain::caught,
     error::{Failure, FailureKind},
     roster::{Phase, Roster},
 };
-use executor::TaskInfo;
+use executor::{TaskInfo, caught};
 use std::{fmt, panic::resume_unwind};
 use sync::shim::Lock;
 

@@ -18,7 +18,6 @@
 //! | `ambient.rs`         | in which group does the running code run                  |
 //! | `shield.rs`          | what a group waits for and does not abort                 |
 //! | `error.rs`, `tree.rs` | the error of a group, and how it looks                   |
-//! | `contain.rs`         | panics of user code                                       |
 //!
 //! # What a group promises
 //!
@@ -52,7 +51,6 @@
 mod ambient;
 mod blocking;
 mod child;
-mod contain;
 mod error;
 mod grouping;
 mod handle;

@@ -25,8 +25,7 @@
 //! own protocols. What is user code, or may lead to it (aborts, wakers), runs after
 //! the lock was released.
 
-use super::contain::caught;
-use executor::AbortHandle;
+use executor::{AbortHandle, caught};
 use reactor::time::Instant;
 use slab::Slab;
 use std::{

@@ -13,6 +13,7 @@
 //! an `await`, a closure on the blocking pool that has started) ends when it ends:
 //! that is what the second of them is for.
 
+use crate::join_set::AbortOnDrop;
 use executor::{JoinError, JoinHandle, TaskInfo};
 use reactor::time::{Elapsed, Timeout, timeout};
 use std::{
@@ -68,14 +69,14 @@ use std::{
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout_join<T>(duration: Duration, handle: JoinHandle<T>) -> TimeoutJoin<T> {
-    TimeoutJoin { handle: timeout(duration, handle), stage: Stage::Waits }
+    TimeoutJoin { handle: timeout(duration, AbortOnDrop::new(handle)), stage: Stage::Waits }
 }
 
 /// The future of [`timeout_join`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct TimeoutJoin<T> {
-    handle: Timeout<JoinHandle<T>>,
+    handle: Timeout<AbortOnDrop<T>>,
     stage: Stage,
 }
 
@@ -104,13 +105,6 @@ impl<T> Future for TimeoutJoin<T> {
             Err(error) if error.is_cancelled() => Err(Elapsed::new()),
             result => Ok(result),
         })
-    }
-}
-
-impl<T> Drop for TimeoutJoin<T> {
-    fn drop(&mut self) {
-        // Nothing to a task that has ended.
-        self.handle.get_ref().abort();
     }
 }
 

@@ -26,7 +26,7 @@
 //!   all of them.
 
 use super::rhythm::Rhythm;
-use executor::{AbortHandle, JoinHandle, TaskBuilder, Unhandled, current_task};
+use executor::{AbortHandle, JoinHandle, TaskBuilder, Unhandled, caught, current_task};
 use pin_project_lite::pin_project;
 use reactor::time::{Instant, Sleep, sleep_until};
 use std::{
@@ -35,15 +35,12 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     mem,
-    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
+    panic::{Location, resume_unwind},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use sync::{
-    Notify,
-    shim::{self, Lock},
-};
+use sync::{Notify, shim::Lock};
 
 /// What to do at a tick while the last run still runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -341,8 +338,7 @@ where
     Fut: Future<Output: Outcome> + Send + 'static,
 {
     let running = Running::begin(control);
-    shim::assert_unlocked("making a run");
-    match catch_unwind(AssertUnwindSafe(make)) {
+    match caught(make) {
         Ok(future) => task.spawn(Run { future, policy, running }).abort_handle(),
         Err(panic) => task.spawn(broken(panic, policy, running)).abort_handle(),
     }

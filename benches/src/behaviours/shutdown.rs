@@ -22,7 +22,8 @@ pub(super) const SITUATIONS: &[Situation] = &[Situation {
             Unit::Millis,
         )
         .at_most(100.0),
-        Question::new("… and reports as left running", Unit::Count("closures")).at_least(1.0),
+        Question::new("… closures that it reports as left running", Unit::Count("closures"))
+            .at_least(1.0),
     ],
     observe: on_runtime!(drop_under_closure),
 }];

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(lines.len(), 4, "{table}");
         assert_eq!(lines[0][1..7], ["", "situation", "bowerbird", "tokio", "target", "holds"]);
         assert_eq!(lines[2][3..7], ["2.0 ms", "failed", "≤ 100 ms", "yes"]);
-        assert_eq!(lines[3][3..7], ["0 closures", "failed", "≥ 1 closures", "no"]);
+        assert_eq!(lines[3][3..7], ["0", "failed", "≥ 1", "no"]);
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub(super) const SITUATIONS: &[Situation] = &[
         id: "R3",
         questions: &[
             late("`sleep(10 µs)`: goes on later by, median of 300"),
-            late("`sleep(100 µs)`"),
-            late("`sleep(500 µs)`"),
-            late("`sleep(1 ms)`"),
+            late("… `sleep(100 µs)`"),
+            late("… `sleep(500 µs)`"),
+            late("… `sleep(1 ms)`"),
         ],
         observe: on_runtime!(short_sleeps),
     },

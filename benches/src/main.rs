@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{behave, behaviours, compare, list, measure, sample};
+use commands::{behave, behaviours, compare, list, measure, sample, scale};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -30,6 +30,9 @@ struct Cli {
 enum Command {
     /// Measure workloads on several runtimes, and print ratios with what they are worth
     Compare(compare::Args),
+    /// Measure whether the cost of one grows with the number of tasks, timers, waiters or
+    /// connections
+    Scale(scale::Args),
     /// Look at what runtimes do in bad moments
     Behaviours(behaviours::Args),
     /// List the workloads
@@ -48,6 +51,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Behaviours(args) => behaviours::run(&args),
         Command::Behave(args) => behave::run(&args),
         Command::List(args) => list::run(&args),

@@ -8,6 +8,7 @@ pub(crate) mod compare;
 pub(crate) mod list;
 pub(crate) mod measure;
 pub(crate) mod sample;
+pub(crate) mod scale;
 
 use bowerbird_bench::workloads::{self, Workload};
 use std::process::ExitCode;

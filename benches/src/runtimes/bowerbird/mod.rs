@@ -1,6 +1,11 @@
 //! bowerbird's multi-threaded runtime.
 
+mod accepting;
 mod behaviours;
+mod files;
+mod primitives;
+mod timing;
+mod waiting;
 
 use crate::{Runtime, pin};
 use bowerbird::{

@@ -11,6 +11,8 @@ pub mod sync;
 pub mod time;
 pub mod waiting;
 
+// With `self`: a crate has that name as well, which this package must not name.
+use self::sync::WORKLOADS as SYNC;
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
 use serde::{Deserialize, Serialize};

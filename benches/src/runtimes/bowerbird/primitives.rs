@@ -1,18 +1,16 @@
 //! bowerbird's primitives, and those of others for what it has not.
 
 use super::Bowerbird;
-use crate::workloads::sync::primitives::{
-    Mutex, Primitives, Receiver, Semaphore, Sender, Signal, UnboundedSender, Watches,
-};
-use bowerbird::sync::{self, mpsc};
+use crate::workloads::sync::primitives as kinds;
+use bowerbird::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit, mpsc};
 use std::future::Future;
 
-impl Primitives for Bowerbird {
-    type Mutex = sync::Mutex<u64>;
+impl kinds::Primitives for Bowerbird {
+    type Mutex = Mutex<u64>;
     type RwLock = tokio::sync::RwLock<u64>;
     const RW_LOCK_NOTE: &'static str = "tokio::sync::RwLock: bowerbird has none of its own yet";
-    type Semaphore = sync::Semaphore;
-    type Signal = sync::Notify;
+    type Semaphore = Semaphore;
+    type Signal = Notify;
     type Bounded = mpsc::Sender<u64>;
     type Unbounded = mpsc::UnboundedSender<u64>;
     type Mpmc = async_channel::Sender<u64>;
@@ -24,13 +22,13 @@ impl Primitives for Bowerbird {
     const BARRIER_NOTE: &'static str = "tokio::sync::Barrier: bowerbird has none of its own yet";
 }
 
-impl Watches for Bowerbird {
+impl kinds::Watches for Bowerbird {
     type Watch = tokio::sync::watch::Sender<u64>;
     const WATCH_NOTE: &'static str = "tokio::sync::watch: bowerbird has none of its own yet";
 }
 
-impl Mutex for sync::Mutex<u64> {
-    type Guard<'a> = sync::MutexGuard<'a, u64>;
+impl kinds::Mutex for Mutex<u64> {
+    type Guard<'a> = MutexGuard<'a, u64>;
 
     fn zero() -> Self {
         Self::new(0)
@@ -41,8 +39,8 @@ impl Mutex for sync::Mutex<u64> {
     }
 }
 
-impl Semaphore for sync::Semaphore {
-    type Permit<'a> = sync::SemaphorePermit<'a>;
+impl kinds::Semaphore for Semaphore {
+    type Permit<'a> = SemaphorePermit<'a>;
 
     fn of(permits: usize) -> Self {
         Self::new(permits)
@@ -57,7 +55,7 @@ impl Semaphore for sync::Semaphore {
     }
 }
 
-impl Signal for sync::Notify {
+impl kinds::Signal for Notify {
     fn silent() -> Self {
         Self::new()
     }
@@ -72,7 +70,7 @@ impl Signal for sync::Notify {
     }
 }
 
-impl Sender for mpsc::Sender<u64> {
+impl kinds::Sender for mpsc::Sender<u64> {
     type Receiver = mpsc::Receiver<u64>;
 
     fn bounded(capacity: usize) -> (Self, Self::Receiver) {
@@ -84,13 +82,13 @@ impl Sender for mpsc::Sender<u64> {
     }
 }
 
-impl Receiver for mpsc::Receiver<u64> {
+impl kinds::Receiver for mpsc::Receiver<u64> {
     fn receive(&mut self) -> impl Future<Output = Option<u64>> + Send {
         self.recv()
     }
 }
 
-impl UnboundedSender for mpsc::UnboundedSender<u64> {
+impl kinds::UnboundedSender for mpsc::UnboundedSender<u64> {
     type Receiver = mpsc::UnboundedReceiver<u64>;
 
     fn unbounded() -> (Self, Self::Receiver) {
@@ -102,7 +100,7 @@ impl UnboundedSender for mpsc::UnboundedSender<u64> {
     }
 }
 
-impl Receiver for mpsc::UnboundedReceiver<u64> {
+impl kinds::Receiver for mpsc::UnboundedReceiver<u64> {
     fn receive(&mut self) -> impl Future<Output = Option<u64>> + Send {
         self.recv()
     }

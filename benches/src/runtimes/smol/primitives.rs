@@ -5,17 +5,14 @@
 //! Nothing in it watches a value.
 
 use super::Smol;
-use crate::workloads::sync::primitives::{
-    Barrier, Broadcast, Mutex, Primitives, Receiver, RwLock, Semaphore, Sender, Signal,
-    UnboundedSender,
-};
+use crate::workloads::sync::primitives as kinds;
 use async_broadcast as broadcast;
 use async_channel as channel;
 use async_lock as lock;
 use event_listener::Event;
 use std::future::Future;
 
-impl Primitives for Smol {
+impl kinds::Primitives for Smol {
     type Mutex = lock::Mutex<u64>;
     type RwLock = lock::RwLock<u64>;
     type Semaphore = lock::Semaphore;
@@ -27,7 +24,7 @@ impl Primitives for Smol {
     type Barrier = lock::Barrier;
 }
 
-impl Mutex for lock::Mutex<u64> {
+impl kinds::Mutex for lock::Mutex<u64> {
     type Guard<'a> = lock::MutexGuard<'a, u64>;
 
     fn zero() -> Self {
@@ -39,7 +36,7 @@ impl Mutex for lock::Mutex<u64> {
     }
 }
 
-impl RwLock for lock::RwLock<u64> {
+impl kinds::RwLock for lock::RwLock<u64> {
     type ReadGuard<'a> = lock::RwLockReadGuard<'a, u64>;
     type WriteGuard<'a> = lock::RwLockWriteGuard<'a, u64>;
 
@@ -56,7 +53,7 @@ impl RwLock for lock::RwLock<u64> {
     }
 }
 
-impl Semaphore for lock::Semaphore {
+impl kinds::Semaphore for lock::Semaphore {
     type Permit<'a> = lock::SemaphoreGuard<'a>;
 
     fn of(permits: usize) -> Self {
@@ -72,7 +69,7 @@ impl Semaphore for lock::Semaphore {
     }
 }
 
-impl Signal for Event {
+impl kinds::Signal for Event {
     fn silent() -> Self {
         Self::new()
     }
@@ -87,7 +84,7 @@ impl Signal for Event {
     }
 }
 
-impl Sender for channel::Sender<u64> {
+impl kinds::Sender for channel::Sender<u64> {
     type Receiver = channel::Receiver<u64>;
 
     fn bounded(capacity: usize) -> (Self, Self::Receiver) {
@@ -99,7 +96,7 @@ impl Sender for channel::Sender<u64> {
     }
 }
 
-impl UnboundedSender for channel::Sender<u64> {
+impl kinds::UnboundedSender for channel::Sender<u64> {
     type Receiver = channel::Receiver<u64>;
 
     fn unbounded() -> (Self, Self::Receiver) {
@@ -111,13 +108,13 @@ impl UnboundedSender for channel::Sender<u64> {
     }
 }
 
-impl Receiver for channel::Receiver<u64> {
+impl kinds::Receiver for channel::Receiver<u64> {
     async fn receive(&mut self) -> Option<u64> {
         self.recv().await.ok()
     }
 }
 
-impl Broadcast for broadcast::Sender<u64> {
+impl kinds::Broadcast for broadcast::Sender<u64> {
     type Receiver = broadcast::Receiver<u64>;
 
     fn to(receivers: usize, capacity: usize) -> (Self, Vec<Self::Receiver>) {
@@ -131,7 +128,7 @@ impl Broadcast for broadcast::Sender<u64> {
     }
 }
 
-impl Receiver for broadcast::Receiver<u64> {
+impl kinds::Receiver for broadcast::Receiver<u64> {
     /// By the variant without an allocation.
     async fn receive(&mut self) -> Option<u64> {
         match self.recv_direct().await {
@@ -142,7 +139,7 @@ impl Receiver for broadcast::Receiver<u64> {
     }
 }
 
-impl Barrier for lock::Barrier {
+impl kinds::Barrier for lock::Barrier {
     fn of(tasks: usize) -> Self {
         Self::new(tasks)
     }

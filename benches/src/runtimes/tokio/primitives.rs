@@ -1,32 +1,32 @@
 //! tokio's primitives: [`tokio::sync`]. Other runtimes borrow some of them.
 
 use super::Tokio;
-use crate::workloads::sync::primitives::{
-    Barrier, Broadcast, Mutex, Primitives, Receiver, RwLock, Semaphore, Sender, Signal,
-    UnboundedSender, Watch, Watcher, Watches,
-};
+use crate::workloads::sync::primitives as kinds;
 use std::future::{Future, ready};
-use tokio::sync::{self, broadcast, mpsc, watch};
+use tokio::sync::{
+    Barrier, Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+    SemaphorePermit, broadcast, mpsc, watch,
+};
 
-impl Primitives for Tokio {
-    type Mutex = sync::Mutex<u64>;
-    type RwLock = sync::RwLock<u64>;
-    type Semaphore = sync::Semaphore;
-    type Signal = sync::Notify;
+impl kinds::Primitives for Tokio {
+    type Mutex = Mutex<u64>;
+    type RwLock = RwLock<u64>;
+    type Semaphore = Semaphore;
+    type Signal = Notify;
     type Bounded = mpsc::Sender<u64>;
     type Unbounded = mpsc::UnboundedSender<u64>;
     type Mpmc = async_channel::Sender<u64>;
     const MPMC_NOTE: &'static str = "async-channel: tokio has none of its own";
     type Broadcast = broadcast::Sender<u64>;
-    type Barrier = sync::Barrier;
+    type Barrier = Barrier;
 }
 
-impl Watches for Tokio {
+impl kinds::Watches for Tokio {
     type Watch = watch::Sender<u64>;
 }
 
-impl Mutex for sync::Mutex<u64> {
-    type Guard<'a> = sync::MutexGuard<'a, u64>;
+impl kinds::Mutex for Mutex<u64> {
+    type Guard<'a> = MutexGuard<'a, u64>;
 
     fn zero() -> Self {
         Self::new(0)
@@ -37,9 +37,9 @@ impl Mutex for sync::Mutex<u64> {
     }
 }
 
-impl RwLock for sync::RwLock<u64> {
-    type ReadGuard<'a> = sync::RwLockReadGuard<'a, u64>;
-    type WriteGuard<'a> = sync::RwLockWriteGuard<'a, u64>;
+impl kinds::RwLock for RwLock<u64> {
+    type ReadGuard<'a> = RwLockReadGuard<'a, u64>;
+    type WriteGuard<'a> = RwLockWriteGuard<'a, u64>;
 
     fn zero() -> Self {
         Self::new(0)
@@ -54,8 +54,8 @@ impl RwLock for sync::RwLock<u64> {
     }
 }
 
-impl Semaphore for sync::Semaphore {
-    type Permit<'a> = sync::SemaphorePermit<'a>;
+impl kinds::Semaphore for Semaphore {
+    type Permit<'a> = SemaphorePermit<'a>;
 
     fn of(permits: usize) -> Self {
         Self::new(permits)
@@ -70,7 +70,7 @@ impl Semaphore for sync::Semaphore {
     }
 }
 
-impl Signal for sync::Notify {
+impl kinds::Signal for Notify {
     fn silent() -> Self {
         Self::new()
     }
@@ -85,7 +85,7 @@ impl Signal for sync::Notify {
     }
 }
 
-impl Sender for mpsc::Sender<u64> {
+impl kinds::Sender for mpsc::Sender<u64> {
     type Receiver = mpsc::Receiver<u64>;
 
     fn bounded(capacity: usize) -> (Self, Self::Receiver) {
@@ -97,13 +97,13 @@ impl Sender for mpsc::Sender<u64> {
     }
 }
 
-impl Receiver for mpsc::Receiver<u64> {
+impl kinds::Receiver for mpsc::Receiver<u64> {
     fn receive(&mut self) -> impl Future<Output = Option<u64>> + Send {
         self.recv()
     }
 }
 
-impl UnboundedSender for mpsc::UnboundedSender<u64> {
+impl kinds::UnboundedSender for mpsc::UnboundedSender<u64> {
     type Receiver = mpsc::UnboundedReceiver<u64>;
 
     fn unbounded() -> (Self, Self::Receiver) {
@@ -115,13 +115,13 @@ impl UnboundedSender for mpsc::UnboundedSender<u64> {
     }
 }
 
-impl Receiver for mpsc::UnboundedReceiver<u64> {
+impl kinds::Receiver for mpsc::UnboundedReceiver<u64> {
     fn receive(&mut self) -> impl Future<Output = Option<u64>> + Send {
         self.recv()
     }
 }
 
-impl Broadcast for broadcast::Sender<u64> {
+impl kinds::Broadcast for broadcast::Sender<u64> {
     type Receiver = broadcast::Receiver<u64>;
 
     fn to(receivers: usize, capacity: usize) -> (Self, Vec<Self::Receiver>) {
@@ -137,7 +137,7 @@ impl Broadcast for broadcast::Sender<u64> {
     }
 }
 
-impl Receiver for broadcast::Receiver<u64> {
+impl kinds::Receiver for broadcast::Receiver<u64> {
     async fn receive(&mut self) -> Option<u64> {
         match self.recv().await {
             Ok(message) => Some(message),
@@ -147,7 +147,7 @@ impl Receiver for broadcast::Receiver<u64> {
     }
 }
 
-impl Watch for watch::Sender<u64> {
+impl kinds::Watch for watch::Sender<u64> {
     type Watcher = watch::Receiver<u64>;
 
     fn zero() -> (Self, Self::Watcher) {
@@ -159,14 +159,14 @@ impl Watch for watch::Sender<u64> {
     }
 }
 
-impl Watcher for watch::Receiver<u64> {
+impl kinds::Watcher for watch::Receiver<u64> {
     async fn changed(&mut self) -> u64 {
         self.changed().await.expect("the writer goes last");
         *self.borrow_and_update()
     }
 }
 
-impl Barrier for sync::Barrier {
+impl kinds::Barrier for Barrier {
     fn of(tasks: usize) -> Self {
         Self::new(tasks)
     }

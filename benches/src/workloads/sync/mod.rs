@@ -28,7 +28,7 @@
 //!   served, async-lock's mutex lets newcomers past for half a millisecond.
 //! * Nobody misses a message of `broadcast_1to8`: there is room for all of them,
 //!   since tokio's channel drops what is too old and async-broadcast's waits.
-//! * Nothing of smol's ecosystem watches a value, so `watch` has no row of it.
+//! * Nothing of smol's ecosystem watches a value, so `watch_1to4` has no row of it.
 
 mod channels;
 mod locks;

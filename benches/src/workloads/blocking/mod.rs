@@ -10,6 +10,13 @@
 //!
 //! Each runtime has the pool and the limits that it starts with. Processor time is
 //! that of all threads, those of the pool among them.
+//!
+//! With several workers the threads of the pools are pinned in turn, too, as a hook for
+//! starting threads does it; smol has none, and its pool's threads stay where the worker
+//! is that started them. So a round trip may have its closure on one processor and
+//! its task on another, and is then two wake-ups across, which take several times as
+//! long as the rest: look at the smallest and the largest value there, not at
+//! the median alone. With one worker nothing is pinned.
 
 mod files;
 
@@ -20,6 +27,7 @@ use crate::{
     Runtime,
     clock::{self, Stopwatch},
     column::{Column, Failure, Outcome, Setup},
+    contender::Contender,
     on_each,
     reading::{Sample, Unit, latencies, note},
 };
@@ -32,16 +40,22 @@ pub const WORKLOADS: &[Workload] = &[
         "blocking_round_trip",
         "a closure for the pool, awaited, one at a time",
         on_each!(blocking_round_trip),
-    ),
+    )
+    .notes(POOLS),
     workload(
         "blocking_queued",
         "closures for the pool, all at once: one of them",
         on_each!(blocking_queued),
     )
-    .sizes(&[10_000], &[2_000]),
+    .sizes(&[10_000], &[2_000])
+    .notes(POOLS),
     workload("small_files", "16 tasks read files of 4 KiB: one file", on_each!(small_files))
-        .sizes(&[1_600], &[800]),
+        .sizes(&[1_600], &[800])
+        .notes(POOLS),
 ];
+
+const POOLS: &[(Contender, &str)] =
+    &[(Contender::Smol, "its pool belongs to the process, and is not pinned by a hook")];
 
 const fn workload(
     name: &'static str,

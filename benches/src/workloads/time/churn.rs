@@ -1,13 +1,13 @@
 //! Timers that are set and cancelled among many others.
 //!
-//! The others are set once, for all samples: to set a million takes a hundred times as
-//! long as a sample, and with columns of their own a sample of each runtime is still
-//! taken within milliseconds of the next. They are due between an hour and two from
-//! then, and those that are set and cancelled are, too, here and there among them.
+//! The others are set once, for all samples, before the first: to set a million takes
+//! much longer than a sample, and neighbours would be seconds apart. They are due
+//! between an hour and two from then, and so are those that are set and cancelled,
+//! here and there among them.
 //!
 //! There are as many tasks as workers, for the others as for the cancelled ones. So a
 //! runtime whose timers are behind one lock has more workers at it, and one whose
-//! workers have timers of their own has some of the others with each.
+//! workers have timers of their own has, as a rule, some of the others with each.
 
 use crate::{
     Runtime,

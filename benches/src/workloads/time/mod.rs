@@ -12,7 +12,7 @@
 //!   with ticks would otherwise be asked right after a tick, always. Processor time is
 //!   that of a sleep without this: who is in time may not have bought it by spinning.
 //! * **`timer_churn`** is what a program does that has many connections, and a timeout
-//!   for each that is never up: see [`churn`].
+//!   for each that is never up: `churn.rs` says how.
 //!
 //! tokio's timers have ticks of a millisecond, and its sleeps end at the tick after
 //! their time. The others set the system's timer to the deadline itself.

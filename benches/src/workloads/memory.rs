@@ -64,8 +64,9 @@ pub const WORKLOADS: &[Workload] = &[
         "heap_connection",
         "an accepted connection, with its task that waits for a read",
         |setup| {
+            let column = on_each!(heap_connection)(setup)?;
             system::allow_files(2 * (setup.size + FIRST_CONNECTIONS))?;
-            on_each!(heap_connection)(setup)
+            Ok(column)
         },
     )
     .sizes(&[2_000], &[500])

@@ -54,8 +54,9 @@ pub const WORKLOADS: &[Workload] = &[
         "scale_connections",
         "a round trip on one of so many connections of which the others are idle",
         |setup| {
+            let column = on_each!(connections)(setup)?;
             system::allow_files(2 * setup.size)?;
-            on_each!(connections)(setup)
+            Ok(column)
         },
     )
     .sizes(&[1, 10, 100, 1_000, 5_000], &[1, 100, 1_000]),

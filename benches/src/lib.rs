@@ -18,7 +18,8 @@
 //! | [`header`]    | on which machine, when, and of which versions                |
 //! | [`report`]    | what a document looks like: tables, plots, a page            |
 //! | [`reading`]   | what a sample gives: values with their units                 |
-//! | [`elsewhere`] | samples taken by other processes                           |
+//! | [`elsewhere`], [`companion`] | samples taken by other processes            |
+//! | [`languages`] | the same work in Python and in Go                            |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
 //!
 //! How to run it and how to read it: `docs/performance.md`.
@@ -27,12 +28,14 @@ pub mod campaign;
 #[expect(unsafe_code, reason = "the processor time of a process is a system call")]
 pub mod clock;
 pub mod column;
+pub mod companion;
 pub mod contender;
 pub mod document;
 pub mod elsewhere;
 pub mod header;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 pub mod heap;
+pub mod languages;
 pub mod measure;
 #[expect(unsafe_code, reason = "where a thread may run is a system call")]
 pub mod pin;

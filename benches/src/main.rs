@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{compare, list, measure, sample, scale};
+use commands::{compare, list, load, measure, sample, scale, serve};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -35,6 +35,10 @@ enum Command {
     Scale(scale::Args),
     /// List the workloads
     List(list::Args),
+    /// Run a server on a runtime, until standard input is closed
+    Serve(serve::Args),
+    /// Ask a server for as much as it answers, and tell how that went
+    Load(load::Args),
     /// One workload on several runtimes, as a process of `compare`
     #[command(hide = true)]
     Measure(measure::Args),
@@ -48,6 +52,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Sample(args) => sample::run(&args),
     };

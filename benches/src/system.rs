@@ -3,7 +3,7 @@
 use crate::column::Failure;
 #[cfg(target_os = "linux")]
 use std::fs;
-use std::{net::TcpStream, os::fd::AsRawFd};
+use std::{io, time::Duration};
 
 /// Kills a process group. One that is gone already is left in peace.
 pub fn kill_group(leader: u32) {
@@ -22,47 +22,15 @@ const FILES_OF_ITS_OWN: u64 = 200;
 /// If it may not, with what to do about that.
 pub fn allow_files(files: u64) -> Result<(), Failure> {
     let needed = files + FILES_OF_ITS_OWN;
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call writes one `rlimit`, and `limit` is one.
-    let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    assert_eq!(status, 0, "the limit of open files can be asked for");
-    if limit.rlim_cur >= needed {
+    let error = |error| Failure::Failed(format!("the limit of open files is not told: {error}"));
+    let limit = raise_descriptor_limit().map_err(error)?;
+    if limit >= needed {
         return Ok(());
     }
-    let missing = || {
-        Failure::Missing(format!(
-            "needs {needed} open files, and the limit is {}: raise it with `ulimit -n`, \
-             or have the hard one raised",
-            limit.rlim_max
-        ))
-    };
-    if limit.rlim_max < needed {
-        return Err(missing());
-    }
-    let raised = libc::rlimit { rlim_cur: needed, ..limit };
-    // SAFETY: the call reads one `rlimit`, and `raised` is one.
-    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } {
-        0 => Ok(()),
-        // Some systems have a lower limit than the one they tell.
-        _ => Err(missing()),
-    }
-}
-
-/// Lets the drop of `stream` reset the connection, so that nothing of it lingers.
-pub fn reset_at_drop(stream: &TcpStream) {
-    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).expect("it is a few bytes");
-    // SAFETY: the call reads as many bytes as a `linger` has, and `at_once` is one.
-    let status = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const at_once).cast(),
-            size,
-        )
-    };
-    assert_eq!(status, 0, "a socket has this option");
+    Err(Failure::Missing(format!(
+        "needs {needed} open files, and the limit is {limit}: raise it with `ulimit -n`, or have \
+         the hard one raised"
+    )))
 }
 
 /// Memory of the machine that this process has.
@@ -77,31 +45,70 @@ pub fn resident_bytes() -> u64 {
     resident.expect("the second of several numbers") * page_size
 }
 
+/// The processor time that a process has used.
+///
+/// # Errors
+///
+/// If there is no such process.
+#[cfg(target_os = "linux")]
+pub fn cpu_time_of(pid: u32) -> io::Result<Duration> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    let mut clock = 0;
+    // SAFETY: the call writes one clock id, and `clock` is one.
+    let status = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    if status != 0 {
+        return Err(io::Error::from_raw_os_error(status));
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec`, and `time` is one.
+    let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32))
+}
+
+/// The processor time that a process has used: not told here.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn cpu_time_of(_pid: u32) -> io::Result<Duration> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Allows this process, and those that it starts, as many file descriptors as it may
+/// allow itself, and tells how many that are.
+///
+/// # Errors
+///
+/// If the system refuses.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one `rlimit`, and `limit` is one.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: the call reads one `rlimit`, and `limit` is one.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        io::{ErrorKind, Read},
-        net::TcpListener,
-    };
 
     #[test]
     fn more_files_than_the_system_has_are_refused_with_advice() {
         let Err(Failure::Missing(what)) = allow_files(1 << 40) else { panic!("so many are not") };
         assert!(what.contains("ulimit -n"), "{what}");
         assert_eq!(allow_files(10), Ok(()));
-    }
-
-    #[test]
-    fn the_drop_of_a_stream_can_reset_the_connection() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let address = listener.local_addr().expect("a listener is somewhere");
-        let caller = TcpStream::connect(address).expect("somebody listens");
-        let (mut callee, _) = listener.accept().expect("a caller can be accepted");
-        reset_at_drop(&caller);
-        drop(caller);
-        let error = callee.read(&mut [0]).expect_err("it is no orderly end");
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
     #[cfg(target_os = "linux")]

@@ -4,9 +4,11 @@
 
 pub(crate) mod compare;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod sample;
 pub(crate) mod scale;
+pub(crate) mod serve;
 
 use bowerbird_bench::workloads::{self, Workload};
 use std::process::ExitCode;

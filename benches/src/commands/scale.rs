@@ -32,8 +32,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
-    let show = |rows: &[Row]| print!("{}", tables(rows, Style::of_stdout()));
-    compare::compare(&args.against, vec![Group::Scale], args.only.clone(), &args.common, show)
+    let (only, style) = (args.only.clone(), Style::of_stdout());
+    let document = compare::measure(&args.against, vec![Group::Scale], only, &args.common)?;
+    println!("{}", table::of(&document, style));
+    print!("{}", tables(&document.rows, style));
+    compare::keep(&document, &args.common)
 }
 
 /// A table per workload, number of workers and unit.

@@ -16,6 +16,7 @@ use crate::{
     on_each, system,
 };
 use futures_lite::future::poll_once;
+use socket2::SockRef;
 use std::{
     net::{SocketAddr, TcpStream},
     pin::pin,
@@ -224,7 +225,7 @@ async fn call<R: Accepting>(
     for _ in 0..callers {
         let caller = TcpStream::connect(address).expect("somebody listens");
         // Thousands of closed connections that linger would use up the ports.
-        system::reset_at_drop(&caller);
+        SockRef::from(&caller).set_linger(Some(Duration::ZERO)).expect("a socket has this option");
         idle.push(caller);
         servers.push(R::spawn(echo::<R>(R::accept(listener).await)));
     }

@@ -20,10 +20,12 @@
 //! | [`reading`]   | what a sample gives: values with their units                 |
 //! | [`elsewhere`], [`companion`] | samples taken by other processes            |
 //! | [`languages`] | the same work in Python and in Go                            |
+//! | [`behaviours`] | bad moments, and what runtimes do in them                  |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
 //!
 //! How to run it and how to read it: `docs/performance.md`.
 
+pub mod behaviours;
 pub mod campaign;
 #[expect(unsafe_code, reason = "the processor time of a process is a system call")]
 pub mod clock;

@@ -2,6 +2,8 @@
 //!
 //! `run` gives the code to end with, or says why it could not be tried at all.
 
+pub(crate) mod behave;
+pub(crate) mod behaviours;
 pub(crate) mod compare;
 pub(crate) mod list;
 pub(crate) mod load;

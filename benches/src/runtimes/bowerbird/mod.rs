@@ -1,6 +1,7 @@
 //! bowerbird's multi-threaded runtime.
 
 mod accepting;
+mod behaviours;
 mod files;
 mod primitives;
 mod sockets;

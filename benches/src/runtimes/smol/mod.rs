@@ -1,6 +1,7 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
 mod accepting;
+mod behaviours;
 mod files;
 mod primitives;
 mod sockets;

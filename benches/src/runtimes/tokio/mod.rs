@@ -1,6 +1,7 @@
 //! tokio's multi-threaded runtime.
 
 mod accepting;
+mod behaviours;
 mod files;
 mod primitives;
 mod sockets;

@@ -55,6 +55,14 @@ impl Semaphore for sync::Semaphore {
     fn available(&self) -> usize {
         self.available_permits()
     }
+
+    fn add(&self, permits: usize) {
+        self.add_permits(permits).expect("it has no bound");
+    }
+
+    fn forget(permit: Self::Permit<'_>) {
+        permit.forget();
+    }
 }
 
 impl Signal for sync::Notify {

@@ -70,6 +70,14 @@ impl Semaphore for lock::Semaphore {
     fn available(&self) -> usize {
         self.available_permits()
     }
+
+    fn add(&self, permits: usize) {
+        self.add_permits(permits);
+    }
+
+    fn forget(permit: Self::Permit<'_>) {
+        permit.forget();
+    }
 }
 
 impl Signal for Event {

@@ -18,7 +18,11 @@
 //!
 //! One worker, because more of them change nothing.
 
-use super::{Group, Workers, Workload, accepting::Accepting, waiting::Waiting};
+use super::{
+    Group, Workers, Workload,
+    io::sockets::{self, Listener, Sockets, Stream},
+    sync::primitives::{Mutex, Primitives},
+};
 use crate::{
     Runtime,
     column::Outcome,
@@ -64,8 +68,9 @@ pub const WORKLOADS: &[Workload] = &[
         "heap_connection",
         "an accepted connection, with its task that waits for a read",
         |setup| {
+            let column = on_each!(heap_connection)(setup)?;
             system::allow_files(2 * (setup.size + FIRST_CONNECTIONS))?;
-            on_each!(heap_connection)(setup)
+            Ok(column)
         },
     )
     .sizes(&[2_000], &[500])
@@ -150,18 +155,18 @@ async fn wait_until_polled<R: Runtime>(tasks: u64) {
 }
 
 /// The mutex is leaked: the process ends soon.
-fn heap_lock_waiter<R: Waiting>(runtime: &R, waiters: u64) -> Outcome {
+fn heap_lock_waiter<R: Primitives>(runtime: &R, waiters: u64) -> Outcome {
     heap::start_counting();
     let used = runtime.run(async move {
-        let mutex: &'static R::Mutex = Box::leak(Box::new(R::mutex()));
-        let _guard = R::lock(mutex).await;
+        let mutex: &'static R::Mutex = Box::leak(Box::new(R::Mutex::zero()));
+        let _guard = mutex.lock().await;
         let mut waiting = Vec::with_capacity((BATCH + waiters) as usize);
         let mut before = Usage::now();
         for number in 0..BATCH + waiters {
             if number == BATCH {
                 before = Usage::now();
             }
-            let mut lock = Box::pin(R::lock(mutex));
+            let mut lock = Box::pin(mutex.lock());
             assert!(poll_once(&mut lock).await.is_none(), "the mutex is locked");
             waiting.push(lock);
             // A task whose budget is spent is sent away before it waits for anything.
@@ -175,10 +180,10 @@ fn heap_lock_waiter<R: Waiting>(runtime: &R, waiters: u64) -> Outcome {
 }
 
 /// Callers are sockets of std, whose heap is a place in a list that is made before.
-fn heap_connection<R: Accepting>(runtime: &R, connections: u64) -> Outcome {
+fn heap_connection<R: Sockets>(runtime: &R, connections: u64) -> Outcome {
     heap::start_counting();
     let used = runtime.run(async move {
-        let (listener, address) = R::listen().await;
+        let (listener, address) = sockets::listen::<R>();
         let mut callers = Vec::with_capacity((FIRST_CONNECTIONS + connections) as usize);
         receive::<R>(&listener, address, FIRST_CONNECTIONS, &mut callers).await;
         let before = Usage::now();
@@ -188,19 +193,19 @@ fn heap_connection<R: Accepting>(runtime: &R, connections: u64) -> Outcome {
     per_item(used, connections)
 }
 
-async fn receive<R: Accepting>(
-    listener: &R::Listener,
+async fn receive<R: Sockets>(
+    listener: &R::Tcp,
     address: SocketAddr,
     connections: u64,
     callers: &mut Vec<TcpStream>,
 ) {
     for _ in 0..connections {
         callers.push(TcpStream::connect(address).expect("somebody listens"));
-        let mut stream = R::accept(listener).await;
+        let mut stream = listener.accept().await.expect("a caller can be accepted");
         R::detach(R::spawn(async move {
             note_poll();
             // Zero or an error when the callers go, at the end of it all.
-            let _ = R::read(&mut stream, &mut [0; 64]).await;
+            let _ = stream.read(&mut [0; 64]).await;
         }));
         wait_until_polled::<R>(1).await;
     }

@@ -1,6 +1,5 @@
 //! The work, a file per group, and the table of all of it.
 
-pub mod accepting;
 pub mod blocking;
 pub mod io;
 pub mod languages;
@@ -9,7 +8,6 @@ pub mod scale;
 pub mod scheduler;
 pub mod sync;
 pub mod time;
-pub mod waiting;
 
 // With `self`: a crate has that name as well, which this package must not name.
 use self::sync::WORKLOADS as SYNC;

@@ -8,7 +8,11 @@
 //! Where a size is small, the work is repeated until a sample is some milliseconds long,
 //! so that all sizes are timed alike.
 
-use super::{Group, Workload, accepting::Accepting, waiting::Waiting};
+use super::{
+    Group, Workload,
+    io::sockets::{self, Listener, Sockets, Stream},
+    sync::primitives::{Primitives, Semaphore},
+};
 use crate::{
     Runtime,
     clock::{Stopwatch, Took},
@@ -55,8 +59,9 @@ pub const WORKLOADS: &[Workload] = &[
         "scale_connections",
         "a round trip on one of so many connections of which the others are idle",
         |setup| {
+            let column = on_each!(connections)(setup)?;
             system::allow_files(2 * setup.size)?;
-            on_each!(connections)(setup)
+            Ok(column)
         },
     )
     .sizes(&[1, 10, 100, 1_000, 5_000], &[1, 100, 1_000]),
@@ -124,19 +129,19 @@ fn timers<R: Runtime>(runtime: &R, live: u64) -> Outcome {
 }
 
 /// Where tasks wait in turn, so that none has two permits of the same round.
-struct Gates<R: Waiting> {
+struct Gates<R: Primitives> {
     gates: [R::Semaphore; 2],
     /// Tasks that have not passed in this round.
     left: AtomicU64,
     all_passed: R::Semaphore,
 }
 
-impl<R: Waiting> Gates<R> {
+impl<R: Primitives> Gates<R> {
     fn new() -> Self {
         Self {
-            gates: [R::semaphore(), R::semaphore()],
+            gates: [R::Semaphore::of(0), R::Semaphore::of(0)],
             left: AtomicU64::new(0),
-            all_passed: R::semaphore(),
+            all_passed: R::Semaphore::of(0),
         }
     }
 
@@ -148,24 +153,24 @@ impl<R: Waiting> Gates<R> {
     async fn open(&self, round: u64, tasks: u64) {
         // AcqRel: a round begins after the one before.
         self.left.fetch_add(tasks, AcqRel);
-        R::release(self.gate(round), tasks);
-        R::acquire(&self.all_passed).await;
+        self.gate(round).add(tasks as usize);
+        R::Semaphore::forget(self.all_passed.acquire().await);
     }
 
     /// Passes the gate of each round.
     async fn pass_all(&self, rounds: u64) {
         for round in 0..rounds {
-            R::acquire(self.gate(round)).await;
+            R::Semaphore::forget(self.gate(round).acquire().await);
             // AcqRel: the last one tells what all have done.
             if self.left.fetch_sub(1, AcqRel) == 1 {
-                R::release(&self.all_passed, 1);
+                self.all_passed.add(1);
             }
         }
     }
 }
 
 /// After the first round, which is not timed, all tasks wait.
-fn waiters<R: Waiting>(runtime: &R, tasks: u64) -> Outcome {
+fn waiters<R: Primitives>(runtime: &R, tasks: u64) -> Outcome {
     let rounds = rounds(tasks, 20_000);
     let took = runtime.run(async move {
         let gates = Arc::new(Gates::<R>::new());
@@ -191,18 +196,18 @@ fn waiters<R: Waiting>(runtime: &R, tasks: u64) -> Outcome {
 
 /// The one in the middle is used. Its two ends are tasks of the runtime; the callers of
 /// the others are sockets of std that do nothing.
-fn connections<R: Accepting>(runtime: &R, connections: u64) -> Outcome {
+fn connections<R: Sockets>(runtime: &R, connections: u64) -> Outcome {
     const ROUND_TRIPS: u64 = 200;
     let took = runtime.run(async move {
-        let (listener, address) = R::listen().await;
+        let (listener, address) = sockets::listen::<R>();
         let before = connections / 2;
         let (mut idle, mut servers) = (vec![], vec![]);
         call::<R>(&listener, address, before, &mut idle, &mut servers).await;
-        let mut active = R::connect(address).await;
-        servers.push(R::spawn(echo::<R>(R::accept(&listener).await)));
+        let mut active = R::connect(address).await.expect("somebody listens");
+        servers.push(answer::<R>(&listener).await);
         call::<R>(&listener, address, connections - before - 1, &mut idle, &mut servers).await;
-        round_trips::<R>(&mut active, ROUND_TRIPS / 10).await;
-        let took = round_trips::<R>(&mut active, ROUND_TRIPS).await;
+        round_trips(&mut active, ROUND_TRIPS / 10).await;
+        let took = round_trips(&mut active, ROUND_TRIPS).await;
         drop((active, idle));
         let mut echoed = 0;
         for server in servers {
@@ -214,8 +219,8 @@ fn connections<R: Accepting>(runtime: &R, connections: u64) -> Outcome {
     Outcome::Timed { operations: ROUND_TRIPS, took }
 }
 
-async fn call<R: Accepting>(
-    listener: &R::Listener,
+async fn call<R: Sockets>(
+    listener: &R::Tcp,
     address: SocketAddr,
     callers: u64,
     idle: &mut Vec<TcpStream>,
@@ -226,28 +231,33 @@ async fn call<R: Accepting>(
         // Thousands of closed connections that linger would use up the ports.
         SockRef::from(&caller).set_linger(Some(Duration::ZERO)).expect("a socket has this option");
         idle.push(caller);
-        servers.push(R::spawn(echo::<R>(R::accept(listener).await)));
+        servers.push(answer::<R>(listener).await);
     }
 }
 
+/// Accepts a connection and serves it.
+async fn answer<R: Sockets>(listener: &R::Tcp) -> R::Task<u64> {
+    R::spawn(echo(listener.accept().await.expect("a caller can be accepted")))
+}
+
 /// Sends back what comes, until the caller goes. The result is how often.
-async fn echo<R: Accepting>(mut stream: R::Stream) -> u64 {
+async fn echo(mut stream: impl Stream) -> u64 {
     let (mut buffer, mut times) = ([0; 64], 0);
     // The end of an idle connection is an error: it is reset.
-    while let Ok(length @ 1..) = R::read(&mut stream, &mut buffer).await {
-        R::write_all(&mut stream, &buffer[..length]).await.expect("the caller waits");
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        stream.write_all(&buffer[..length]).await.expect("the caller waits");
         times += 1;
     }
     times
 }
 
 /// All of a message comes in one piece: it is a single one of eight bytes.
-async fn round_trips<R: Accepting>(stream: &mut R::Stream, count: u64) -> Took {
+async fn round_trips(stream: &mut impl Stream, count: u64) -> Took {
     let stopwatch = Stopwatch::start();
     for number in 0..count {
         let mut answer = [0; 64];
-        R::write_all(stream, &number.to_be_bytes()).await.expect("the server waits");
-        let length = R::read(stream, &mut answer).await.expect("the server answers");
+        stream.write_all(&number.to_be_bytes()).await.expect("the server waits");
+        let length = stream.read(&mut answer).await.expect("the server answers");
         assert_eq!(answer[..length], number.to_be_bytes());
     }
     stopwatch.elapsed()

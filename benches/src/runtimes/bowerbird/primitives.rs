@@ -53,6 +53,14 @@ impl kinds::Semaphore for Semaphore {
     fn available(&self) -> usize {
         self.available_permits()
     }
+
+    fn add(&self, permits: usize) {
+        self.add_permits(permits).expect("it has no bound");
+    }
+
+    fn forget(permit: Self::Permit<'_>) {
+        permit.forget();
+    }
 }
 
 impl kinds::Signal for Notify {

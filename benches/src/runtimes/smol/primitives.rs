@@ -67,6 +67,14 @@ impl kinds::Semaphore for lock::Semaphore {
     fn available(&self) -> usize {
         self.available_permits()
     }
+
+    fn add(&self, permits: usize) {
+        self.add_permits(permits);
+    }
+
+    fn forget(permit: Self::Permit<'_>) {
+        permit.forget();
+    }
 }
 
 impl kinds::Signal for Event {

@@ -7,7 +7,7 @@ use crate::Runtime;
 use std::{
     future::Future,
     io,
-    net::{self, SocketAddr},
+    net::{self, Ipv4Addr, SocketAddr},
     os::{fd::AsFd, unix::net as unix},
 };
 
@@ -49,6 +49,18 @@ pub trait Sockets: Runtime {
         one: TcpStream<Self>,
         other: TcpStream<Self>,
     ) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// A listener on a free port of this machine, and where it is. Called from inside.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn listen<R: Sockets>() -> (R::Tcp, SocketAddr) {
+    let bound = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let address = bound.local_addr().expect("a listener is somewhere");
+    bound.set_nonblocking(true).expect("a socket can be non-blocking");
+    (R::tcp(bound).expect("a listener can be watched"), address)
 }
 
 /// A runtime's TCP connection.

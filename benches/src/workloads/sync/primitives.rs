@@ -96,6 +96,12 @@ pub trait Semaphore: Send + Sync + 'static {
 
     /// How many permits nobody has.
     fn available(&self) -> usize;
+
+    /// Adds so many permits.
+    fn add(&self, permits: usize);
+
+    /// Takes the permit out of the world.
+    fn forget(permit: Self::Permit<'_>);
 }
 
 /// A signal without a value.

@@ -100,7 +100,7 @@ fn an_answer_that_is_cut_off_is_an_error() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = Address::Inet(taken.local_addr().expect("it is bound"));
     drop(taken);
     let error = complaint(address.clone());

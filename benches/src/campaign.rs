@@ -107,27 +107,8 @@ impl Campaign {
     pub fn measure(&self, set: Set) -> (Part, Duration) {
         let start = clock::now();
         let bowerbird = [Contender::Bowerbird];
-        let mut contenders: Vec<_> = bowerbird.iter().chain(&self.against).copied().collect();
-        let mut missed = vec![];
-        let mut measured = self.together(set, &contenders);
-        if measured.is_err() {
-            contenders.retain(|&contender| match self.together(set, &[contender]) {
-                Ok(_) => true,
-                Err(what) => {
-                    missed.push(set.missed(contender, what));
-                    false
-                }
-            });
-            measured = self.together(set, &contenders);
-        }
-        let mut part = match measured {
-            Ok(measured) => Part::of(set.workload, set.workers, set.size, &measured),
-            Err(what) => {
-                let all = contenders.iter().map(|it| set.missed(*it, what.clone()));
-                Part { missed: all.collect(), ..Part::default() }
-            }
-        };
-        part.missed.extend(missed);
+        let contenders = bowerbird.iter().chain(&self.against).copied().collect();
+        let part = part(set, contenders, |some| self.together(set, some));
         (part, start.elapsed())
     }
 
@@ -150,6 +131,32 @@ impl Campaign {
     }
 }
 
+/// Measures them together; if that does not end well, without those that fail alone.
+fn part(
+    set: Set,
+    mut contenders: Vec<Contender>,
+    together: impl Fn(&[Contender]) -> Result<Vec<Measured>, String>,
+) -> Part {
+    let mut missed = vec![];
+    let mut measured = together(&contenders);
+    if measured.is_err() {
+        contenders.retain(|&contender| {
+            let alone = together(&[contender]).map_err(|what| set.missed(contender, what));
+            alone.map_err(|it| missed.push(it)).is_ok()
+        });
+        measured = together(&contenders);
+    }
+    let mut part = match measured {
+        Ok(measured) => Part::of(set.workload, set.workers, set.size, &measured),
+        Err(what) => {
+            missed.extend(contenders.into_iter().map(|it| set.missed(it, what.clone())));
+            Part::default()
+        }
+    };
+    part.missed.extend(missed);
+    part
+}
+
 impl Set {
     fn missed(self, runtime: Contender, what: String) -> Missed {
         let workload = self.workload.name.to_owned();
@@ -160,6 +167,7 @@ impl Set {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::{Reading, Unit};
 
     fn campaign(only: &[&str], workers: &[usize]) -> Campaign {
         Campaign {
@@ -179,5 +187,34 @@ mod tests {
         assert_eq!(names(campaign(&["ping"], &[1, 2])), [("ping_pong", 1), ("ping_pong", 2)]);
         assert_eq!(names(campaign(&["fan_out_1us"], &[1, 2])), [("fan_out_1us", 2)]);
         assert_eq!(names(campaign(&["no such"], &[1, 2])), []);
+    }
+
+    fn measured(contender: Contender) -> Measured {
+        let samples = vec![vec![Reading::new(Unit::CpuPerOperation, 1.0)]];
+        Measured { contender, again: false, samples, quantiles: vec![], trouble: None }
+    }
+
+    #[test]
+    fn one_that_crashes_does_not_cost_the_others_their_rows() {
+        let set = campaign(&["ping"], &[1]).sets()[0];
+        let all = vec![Contender::Bowerbird, Contender::Tokio, Contender::Smol];
+        let part = part(set, all, |some| match some.contains(&Contender::Smol) {
+            true => Err("signal: 11".to_owned()),
+            false => Ok(some.iter().copied().map(measured).collect()),
+        });
+        let runtimes: Vec<_> = part.rows.iter().map(|it| it.runtime).collect();
+        assert_eq!(runtimes, [Contender::Bowerbird, Contender::Tokio]);
+        assert_eq!(part.missed, [set.missed(Contender::Smol, "signal: 11".to_owned())]);
+    }
+
+    #[test]
+    fn those_that_only_fail_together_are_all_missed() {
+        let set = campaign(&["ping"], &[1]).sets()[0];
+        let all = vec![Contender::Bowerbird, Contender::Tokio];
+        let part = part(set, all, |some| match some {
+            [one] => Ok(vec![measured(*one)]),
+            _ => Err("still running".to_owned()),
+        });
+        assert_eq!((part.rows.len(), part.missed.len()), (0, 2));
     }
 }

@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{compare, list, load, measure, sample, serve};
+use commands::{compare, list, load, measure, sample, scale, serve};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -30,6 +30,9 @@ struct Cli {
 enum Command {
     /// Measure workloads on several runtimes, and print ratios with what they are worth
     Compare(compare::Args),
+    /// Measure whether the cost of one grows with the number of tasks, timers, waiters or
+    /// connections
+    Scale(scale::Args),
     /// List the workloads
     List(list::Args),
     /// Run a server on a runtime, until standard input is closed
@@ -47,6 +50,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::List(args) => list::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Load(args) => load::run(&args),

@@ -97,10 +97,11 @@ pub fn measure(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Ve
 
 fn open(workload: &Workload, plan: &Plan, contender: Contender, again: bool) -> Option<Running> {
     let setup = Setup { contender, workers: plan.workers, size: plan.size, sample: plan.sample };
-    let opened = match workload.place {
-        Place::Here => caught(|| (workload.open)(&setup)),
-        Place::Apart => Ok(Box::new(Elsewhere::this_program(workload, &setup)) as Box<dyn Column>),
-    };
+    // What is done apart is opened here, too: that tells whether it can be done at all.
+    let opened = caught(|| (workload.open)(&setup)).map(|here| match workload.place {
+        Place::Here => here,
+        Place::Apart => Box::new(Elsewhere::this_program(workload, &setup)),
+    });
     let mut running = Running {
         measured: Measured { contender, again, samples: vec![], quantiles: vec![], trouble: None },
         column: None,
@@ -161,4 +162,72 @@ fn caught<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 fn message(payload: &(dyn Any + Send)) -> &str {
     let owned = payload.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        reading::{Sample, Unit},
+        workloads::Group,
+    };
+
+    const PLAN: Plan = Plan {
+        workers: 1,
+        size: 1,
+        budget: Duration::ZERO,
+        min_rounds: 3,
+        max_rounds: 9,
+        sample: Duration::from_micros(1),
+    };
+
+    /// Fails in the manner of its contender.
+    struct Actor(Contender, u32);
+
+    impl Column for Actor {
+        fn sample(&mut self) -> Result<Sample, Failure> {
+            self.1 += 1;
+            match self.0 {
+                Contender::Tokio if self.1 == 3 => panic!("the sum is 7"),
+                Contender::Smol => Err(Failure::Failed("no answer".to_owned())),
+                _ => Ok(Sample::of([(Unit::CpuPerOperation, f64::from(self.1))])),
+            }
+        }
+    }
+
+    fn open(setup: &Setup) -> Result<Box<dyn Column>, Failure> {
+        match setup.contender {
+            Contender::Raw => Err(Failure::NotOffered),
+            Contender::Go => Err(Failure::Missing("install it".to_owned())),
+            contender => Ok(Box::new(Actor(contender, 0))),
+        }
+    }
+
+    #[test]
+    fn who_fails_says_why_and_the_others_go_on() {
+        let workload = Workload::new(Group::Scheduler, "w", "one", open);
+        let all = [
+            Contender::Bowerbird,
+            Contender::Tokio,
+            Contender::Smol,
+            Contender::Raw,
+            Contender::Go,
+        ];
+        let measured = measure(&workload, &all, &PLAN);
+        let told: Vec<_> = measured
+            .iter()
+            .map(|it| {
+                let trouble = it.trouble.as_ref().map(|it| (it.is_missing, it.what.as_str()));
+                (it.contender, it.again, it.samples.len(), trouble)
+            })
+            .collect();
+        let expected = [
+            (Contender::Bowerbird, false, 3, None),
+            (Contender::Tokio, false, 0, Some((false, "panicked: the sum is 7"))),
+            (Contender::Smol, false, 0, Some((false, "no answer"))),
+            (Contender::Go, false, 0, Some((true, "install it"))),
+            (Contender::Bowerbird, true, 3, None),
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -1,6 +1,9 @@
 //! System calls that std has no name for.
 
-use std::{io, time::Duration};
+use crate::column::Failure;
+#[cfg(target_os = "linux")]
+use std::fs;
+use std::{io, net::TcpStream, os::fd::AsRawFd, time::Duration};
 
 /// Kills a process group. One that is gone already is left in peace.
 pub fn kill_group(leader: u32) {
@@ -42,24 +45,105 @@ pub fn cpu_time_of(_pid: u32) -> io::Result<Duration> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Allows this process, and those that it starts, as many file descriptors as it may
-/// allow itself, and tells how many that are.
+/// Files that a program has open without having asked for any, with room to spare.
+const FILES_OF_ITS_OWN: u64 = 200;
+
+/// Sees to it that this process may open so many files beside those of its own.
 ///
 /// # Errors
 ///
-/// If the system refuses.
-pub fn raise_descriptor_limit() -> io::Result<u64> {
+/// If it may not, with what to do about that.
+pub fn allow_files(files: u64) -> Result<(), Failure> {
+    let needed = files + FILES_OF_ITS_OWN;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the call writes one `rlimit`, and `limit` is one.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
+    let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    assert_eq!(status, 0, "the limit of open files can be asked for");
+    if limit.rlim_cur >= needed {
+        return Ok(());
     }
-    if limit.rlim_cur < limit.rlim_max {
-        limit.rlim_cur = limit.rlim_max;
-        // SAFETY: the call reads one `rlimit`, and `limit` is one.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    let missing = || {
+        Failure::Missing(format!(
+            "needs {needed} open files, and the limit is {}: raise it with `ulimit -n`, \
+             or have the hard one raised",
+            limit.rlim_max
+        ))
+    };
+    if limit.rlim_max < needed {
+        return Err(missing());
     }
-    Ok(limit.rlim_cur)
+    let raised = libc::rlimit { rlim_cur: needed, ..limit };
+    // SAFETY: the call reads one `rlimit`, and `raised` is one.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } {
+        0 => Ok(()),
+        // Some systems have a lower limit than the one they tell.
+        _ => Err(missing()),
+    }
+}
+
+/// Lets the drop of `stream` reset the connection, so that nothing of it lingers.
+pub fn reset_at_drop(stream: &TcpStream) {
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).expect("it is a few bytes");
+    // SAFETY: the call reads as many bytes as a `linger` has, and `at_once` is one.
+    let status = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const at_once).cast(),
+            size,
+        )
+    };
+    assert_eq!(status, 0, "a socket has this option");
+}
+
+/// Memory of the machine that this process has.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").expect("the kernel tells this");
+    let resident = pages.split(' ').nth(1).and_then(|it| it.parse::<u64>().ok());
+    // SAFETY: the call takes a number and touches no memory of ours.
+    let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page_size = u64::try_from(page_size).expect("pages have a size");
+    resident.expect("the second of several numbers") * page_size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{ErrorKind, Read},
+        net::TcpListener,
+    };
+
+    #[test]
+    fn more_files_than_the_system_has_are_refused_with_advice() {
+        let Err(Failure::Missing(what)) = allow_files(1 << 40) else { panic!("so many are not") };
+        assert!(what.contains("ulimit -n"), "{what}");
+        assert_eq!(allow_files(10), Ok(()));
+    }
+
+    #[test]
+    fn the_drop_of_a_stream_can_reset_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let address = listener.local_addr().expect("a listener is somewhere");
+        let caller = TcpStream::connect(address).expect("somebody listens");
+        let (mut callee, _) = listener.accept().expect("a caller can be accepted");
+        reset_at_drop(&caller);
+        drop(caller);
+        let error = callee.read(&mut [0]).expect_err("it is no orderly end");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_that_is_used_is_resident() {
+        const SIZE: usize = 64 << 20;
+        let before = resident_bytes();
+        let used = vec![1_u8; SIZE];
+        let grown = resident_bytes() - before;
+        assert!(grown > SIZE as u64 / 2, "{grown} of {}", used.len());
+    }
 }

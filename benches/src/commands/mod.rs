@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod sample;
+pub(crate) mod scale;
 pub(crate) mod serve;
 
 use bowerbird_bench::workloads::{self, Workload};

@@ -1,6 +1,11 @@
 //! bowerbird's multi-threaded runtime.
 
+mod accepting;
+mod files;
+mod primitives;
 mod sockets;
+mod timing;
+mod waiting;
 
 use crate::{Runtime, pin};
 use bowerbird::{

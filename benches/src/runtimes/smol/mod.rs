@@ -1,6 +1,11 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
+mod accepting;
+mod files;
+mod primitives;
 mod sockets;
+mod timing;
+mod waiting;
 
 use crate::Runtime;
 use async_channel as channel;

@@ -4,7 +4,6 @@
 use super::Done;
 use bowerbird_bench::{
     contender::Contender,
-    system,
     workloads::io::{
         protocol::{Address, Kind, LISTENING},
         server::{self, Order},
@@ -35,8 +34,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
-    // One that needs more than it gets will say so when it cannot accept.
-    let _ = system::raise_descriptor_limit();
     let &Args { runtime, kind, upstream, .. } = args;
     let workers = usize::from(args.workers);
     let order = Order { kind, workers, listen: args.listen.clone(), upstream };

@@ -1,5 +1,6 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod accepting;
 pub mod blocking;
 pub mod io;
 pub mod languages;

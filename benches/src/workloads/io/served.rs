@@ -9,7 +9,7 @@ use crate::{
     column::{Column, Failure, Setup},
     contender::Contender,
     elsewhere::{self, output_within, read_all},
-    pin,
+    languages, pin,
     reading::{Reading, Sample, Unit},
     system,
 };
@@ -63,8 +63,8 @@ pub(super) struct Length {
 /// Starts a server of that kind, and what it needs. `setup.size` is the number of
 /// connections, `size` that of the bytes of a request.
 pub(super) fn open(setup: &Setup, kind: Kind, size: usize) -> Result<Box<dyn Column>, Failure> {
-    // The servers inherit it. One who is refused hears of it from the load generator.
-    let _ = system::raise_descriptor_limit();
+    // The servers inherit it, and a proxy has two for each.
+    system::allow_files(2 * setup.size)?;
     let thorough = setup.sample >= Duration::from_millis(5);
     let millis = |it| Duration::from_millis(it);
     let (warm_up, window) = if thorough { (30, 200) } else { (15, 60) };
@@ -108,8 +108,11 @@ fn server_command(
     upstream: Option<SocketAddr>,
 ) -> Result<Command, Failure> {
     match (contender, kind) {
-        (Contender::Raw, Kind::TcpProxy)
-        | (Contender::Asyncio | Contender::Uvloop | Contender::Go, _) => Err(Failure::NotOffered),
+        (Contender::Asyncio | Contender::Uvloop | Contender::Go, Kind::TcpEcho) => {
+            languages::echo_server(contender, workers)
+        }
+        (Contender::Asyncio | Contender::Uvloop | Contender::Go, _)
+        | (Contender::Raw, Kind::TcpProxy) => Err(Failure::NotOffered),
         _ => Ok(server_process(contender, kind, workers, upstream)),
     }
 }

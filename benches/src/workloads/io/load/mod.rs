@@ -36,9 +36,6 @@ pub(crate) use self::client::TRANSFER;
 /// How long the first answers, and the last ones, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// File descriptors beside those of connections.
-const OTHER_DESCRIPTORS: u64 = 16;
-
 /// What to ask of whom, and for how long.
 #[derive(Clone, Debug)]
 pub struct Load {
@@ -95,18 +92,7 @@ impl Report {
 ///
 /// If the server cannot be reached, answers wrongly, or does not answer.
 pub fn run(load: &Load) -> Result<Report, String> {
-    let wanted = load.connections as u64 + OTHER_DESCRIPTORS;
-    match system::raise_descriptor_limit() {
-        Ok(limit) if limit < wanted => {
-            return Err(format!(
-                "{} connections need {wanted} file descriptors, and {limit} are allowed: \
-                 `ulimit -n {wanted}` as root, or fewer connections",
-                load.connections
-            ));
-        }
-        // Whether the descriptors suffice will show.
-        _ => {}
-    }
+    system::allow_files(load.connections as u64).map_err(|failure| failure.to_string())?;
     let told = |error: io::Error| format!("{} on {}: {error}", load.kind, load.address);
     let mut generator = Generator::new(load).map_err(told)?;
     generator.run().map_err(told)?;

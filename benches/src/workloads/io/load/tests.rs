@@ -100,7 +100,7 @@ fn an_answer_that_is_cut_off_is_an_error() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = Address::Inet(taken.local_addr().expect("it is bound"));
     drop(taken);
     let error = complaint(address.clone());
@@ -108,9 +108,9 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn more_connections_than_descriptors_are_refused_by_number() {
+fn more_connections_than_files_may_be_open_are_refused_with_advice() {
     let nowhere = Address::Inet(([127, 0, 0, 1], 1).into());
     let load = Load { connections: usize::MAX / 2, ..load(Kind::TcpEcho, nowhere) };
     let error = run(&load).expect_err("nobody has so many");
-    assert!(error.contains("file descriptors") && error.contains("are allowed"), "{error}");
+    assert!(error.contains("open files") && error.contains("ulimit -n"), "{error}");
 }

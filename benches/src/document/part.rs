@@ -1,12 +1,4 @@
-//! Rows with ratios, and the file they are kept in.
-//!
-//! A file is one JSON document; each of its `rows` is an object on a line of its own:
-//!
-//! ```json
-//! {"workload":"ping_pong","group":"scheduler","runtime":"bowerbird","workers":1,
-//!  "size":1000,"unit":"ns cpu/op","median":134.0,"min":131.0,"max":150.0,"samples":51,
-//!  "ratio_vs_tokio":2.2,"ratio_min":2.1,"ratio_max":2.3,"aa_spread":0.03,"note":null}
-//! ```
+//! Rows with ratios.
 //!
 //! A ratio above 1 means faster or cheaper than tokio. It is the median of the ratios
 //! of neighbours, tokio's value over this one's (or the other way round, where more is
@@ -21,6 +13,7 @@ use crate::{
     workloads::{Group, Workload},
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One workload on one contender, in one unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +49,43 @@ pub struct Row {
     pub aa_spread: Option<f64>,
     /// What a reader should know about this row.
     pub note: Option<String>,
+}
+
+/// What all contenders were asked, and in which unit they answered. Rows with the same
+/// question stand in one line of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Question<'a> {
+    /// The workload's name.
+    pub workload: &'a str,
+    /// How much of it.
+    pub size: u64,
+    /// With how many threads that run tasks.
+    pub workers: usize,
+    /// What the values count.
+    pub unit: Unit,
+}
+
+impl Row {
+    /// What it answers.
+    #[must_use]
+    pub fn question(&self) -> Question<'_> {
+        let Self { workload, size, workers, unit, .. } = self;
+        Question { workload, size: *size, workers: *workers, unit: *unit }
+    }
+
+    /// Whether its values are numbers that a file can hold.
+    pub(super) fn is_finite(&self) -> bool {
+        let ratios = [self.ratio_vs_tokio, self.ratio_min, self.ratio_max, self.aa_spread];
+        let values = [self.median, self.min, self.max];
+        values.into_iter().chain(ratios.into_iter().flatten()).all(f64::is_finite)
+    }
+}
+
+impl fmt::Display for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workload, size, workers, unit } = self;
+        write!(f, "{workload} (size {size}, {workers} workers, {})", unit.name())
+    }
 }
 
 /// The latencies behind rows.

@@ -2,11 +2,10 @@
 
 mod column;
 
-use bowerbird_bench::work::Workload;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn ping_pong(criterion: &mut Criterion) {
-    column::compare(criterion, Workload::PingPong);
+    column::compare(criterion, "ping_pong");
 }
 
 criterion_group!(benches, ping_pong);

@@ -2,12 +2,11 @@
 
 mod column;
 
-use bowerbird_bench::work::Workload;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn spawn(criterion: &mut Criterion) {
-    column::compare(criterion, Workload::SpawnThenJoin);
-    column::compare(criterion, Workload::SpawnAndAwait);
+    column::compare(criterion, "spawn_1000_then_join");
+    column::compare(criterion, "spawn_and_await");
 }
 
 criterion_group!(benches, spawn);

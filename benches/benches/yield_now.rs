@@ -2,11 +2,10 @@
 
 mod column;
 
-use bowerbird_bench::work::Workload;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn yield_now(criterion: &mut Criterion) {
-    column::compare(criterion, Workload::YieldAmong);
+    column::compare(criterion, "yield_among_200");
 }
 
 criterion_group!(benches, yield_now);

@@ -12,7 +12,7 @@
 mod inside;
 mod spawned;
 
-use bowerbird_bench::{clock::Clock, spread::Spread};
+use bowerbird_bench::{clock, spread::Spread};
 use std::time::Duration;
 
 /// How many children.
@@ -42,23 +42,18 @@ impl Contender {
 
 fn main() {
     println!("ns per child, median of {ROUNDS}; ratio: the contender's time over the first's\n");
-    let cpu = 1;
-    compare(
-        "children of one task, each woken once, all before the next poll",
-        cpu,
-        inside::burst(),
-    );
-    compare("children of one task, woken one at a time", cpu, inside::one_by_one());
-    compare("select between two, in a loop (per turn)", cpu, inside::select());
-    for workers in [1, 2] {
-        let clock = Clock::for_workers(workers);
-        let question =
-            format!("spawned tasks and their outputs, {workers} workers, {}", clock.name());
-        compare(&question, clock, spawned::contenders(workers));
+    let question = "children of one task, each woken once, all before the next poll";
+    compare(question, 1, inside::burst());
+    compare("children of one task, woken one at a time", 1, inside::one_by_one());
+    compare("select between two, in a loop (per turn)", 1, inside::select());
+    for (workers, clock) in [(1, "cpu"), (2, "wall")] {
+        let question = format!("spawned tasks and their outputs, {workers} workers, {clock}");
+        compare(&question, workers, spawned::contenders(workers));
     }
 }
 
-fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
+/// Prints a table. The clock is the one that tells with so many workers.
+fn compare(question: &str, workers: usize, contenders: Vec<Contender>) {
     println!("**{question}**\n");
     println!(
         "| children | {} |",
@@ -66,14 +61,14 @@ fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
     );
     println!("|---{}|", "|---".repeat(contenders.len()));
     for children in CHILDREN {
-        let runs: Vec<u32> = contenders.iter().map(|it| runs(clock, it, children)).collect();
+        let runs: Vec<u32> = contenders.iter().map(|it| runs(workers, it, children)).collect();
         let mut times = vec![vec![]; contenders.len()];
         for round in 0..ROUNDS {
             for turn in 0..contenders.len() {
                 // Another begins each round: the first of several may have it better.
                 let index = (turn + round) % contenders.len();
                 let (contender, runs) = (&contenders[index], runs[index]);
-                let took = clock.time(|| (contender.work)(children, runs));
+                let took = clock::time(|| (contender.work)(children, runs)).by_workers(workers);
                 times[index].push(took.as_secs_f64() * 1e9 / f64::from(runs) / children as f64);
             }
         }
@@ -96,8 +91,8 @@ fn compare(question: &str, clock: Clock, contenders: Vec<Contender>) {
 }
 
 /// How often a sample repeats the work.
-fn runs(clock: Clock, contender: &Contender, children: usize) -> u32 {
+fn runs(workers: usize, contender: &Contender, children: usize) -> u32 {
     (contender.work)(children, 1);
-    let once = clock.time(|| (contender.work)(children, 1)).as_secs_f64();
-    (SAMPLE.as_secs_f64() / once.max(1e-9)).ceil().max(1.0) as u32
+    let once = clock::time(|| (contender.work)(children, 1)).by_workers(workers);
+    (SAMPLE.as_secs_f64() / once.as_secs_f64().max(1e-9)).ceil().max(1.0) as u32
 }

@@ -3,9 +3,12 @@
 //! `strace -c` counts those of a server started for that alone, so nothing that is
 //! timed runs under it. It counts twice, for the shortest load there is and for a longer
 //! one: what differs between the two is answers; what a server does at its start, for
-//! new connections and at its end is in both. Under strace a server is many times slower
-//! than its clients, so it finds more to do whenever it looks: where a loop hears of many
-//! connections at a time the count is somewhat too low, for all contenders alike.
+//! new connections and at its end is in both.
+//!
+//! Under strace a server is many times slower than its clients, so it finds more to do
+//! whenever it looks. Many connections share a wait then, and who reads again before it
+//! waits finds the next request where it would have found nothing: a count tells what a
+//! busy server does for an answer, and with few connections it is too low for some.
 
 use super::served::{Length, Server, Task};
 use std::{

@@ -41,7 +41,7 @@ pub(super) fn bind(
         (Kind::UnixEcho, Address::Path(path)) => bind_path(path),
         (Kind::UnixEcho, Address::Inet(_)) => {
             return Err(format!(
-                "{wanted}: unix_echo listens on a path, such as --listen /tmp/echo"
+                "{wanted}: unix_echo listens on a path, such as --listen ./echo.sock"
             ));
         }
         (_, Address::Path(_)) => {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_address_of_the_wrong_sort_is_refused() {
-        let path = Address::Path("/tmp/echo".into());
+        let path = Address::Path("echo.sock".into());
         assert!(bind(Kind::TcpEcho, Some(&path), 1).is_err());
         let inet = Address::Inet(([127, 0, 0, 1], 0).into());
         assert!(bind(Kind::UnixEcho, Some(&inet), 1).is_err());

@@ -12,10 +12,13 @@
 //! | `op/s`, `us p50`, `us p99`, `us p99.9` | as the clients see it |
 //! | `MB/s` | of a transfer, instead of those |
 //! | `us server cpu/op` | processor time of the server's process, kernel included |
-//! | `server syscalls/op` | counted once by strace ([`calls`]); not for a quick look |
+//! | `server syscalls/op` | of a busy server, counted by strace apart from all else |
 //! | `server switches/op` | threads that left their processor |
 //!
-//! An operation is a request with its answer; of a transfer, a MiB.
+//! An operation is a request with its answer; of a transfer, a MiB. System calls are
+//! counted where strace is installed and may be used, and not for a quick look. They are
+//! those of a server that strace makes slow: with few connections it waits less often for
+//! requests than in earnest.
 //!
 //! # Where it runs
 //!
@@ -30,7 +33,9 @@
 //! The listening sockets are made by the same code with the same options; each
 //! connection has `TCP_NODELAY`; buffers for reading are of 16 KiB; a task per
 //! connection, no other limits. What differs is what each runtime does with a socket
-//! it is given, and the raw loop's ways, which [`raw`] tells.
+//! it is given, and the raw loop's ways, which [`raw`] tells. The echo servers of other
+//! languages are in [`languages`](crate::languages); with one worker they have the same
+//! processor as all others.
 
 mod calls;
 mod listening;

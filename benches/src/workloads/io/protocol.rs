@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn an_address_is_read_as_it_is_written() {
         let inet = Address::Inet(([127, 0, 0, 1], 80).into());
-        let path = Address::Path("/tmp/echo.sock".into());
+        let path = Address::Path("echo.sock".into());
         for address in [inet, path] {
             assert_eq!(address.to_string().parse(), Ok(address));
         }

@@ -17,7 +17,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -216,7 +216,7 @@ fn on<T>(processor: Option<usize>, work: impl FnOnce() -> T) -> T {
 pub(super) struct Server {
     child: Child,
     address: Address,
-    /// Never speaks; closed with the server's output.
+    /// The lines that it prints.
     output: Receiver<String>,
     complaints: Receiver<String>,
 }
@@ -260,8 +260,13 @@ impl Server {
 
     fn stop(&mut self) {
         drop(self.child.stdin.take());
-        // Another line, or the end of them.
-        if self.output.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let still_open = loop {
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(_line) => {}
+                Err(why) => break why == RecvTimeoutError::Timeout,
+            }
+        };
+        if still_open {
             // Fails only if it is gone already.
             let _ = self.child.kill();
         }
@@ -303,6 +308,9 @@ mod tests {
         let server = Server::start(&mut shell(script), None).expect("it says where");
         assert_eq!(server.port(), Some(([127, 0, 0, 1], 4711).into()));
         assert_eq!(server.end(), "bye");
+        let chatty = "echo 'listening on x'; cat; echo one; echo two";
+        let server = Server::start(&mut shell(chatty), None).expect("it says where");
+        assert_eq!(server.end(), "");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use crate::column::Failure;
 #[cfg(target_os = "linux")]
 use std::fs;
 use std::{io, time::Duration};
-use std::{io, net::TcpStream, os::fd::AsRawFd, time::Duration};
 
 /// Kills a process group. One that is gone already is left in peace.
 pub fn kill_group(leader: u32) {
@@ -99,69 +98,6 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
         }
     }
     Ok(limit.rlim_cur)
-/// Files that a program has open without having asked for any, with room to spare.
-const FILES_OF_ITS_OWN: u64 = 200;
-
-/// Sees to it that this process may open so many files beside those of its own.
-///
-/// # Errors
-///
-/// If it may not, with what to do about that.
-pub fn allow_files(files: u64) -> Result<(), Failure> {
-    let needed = files + FILES_OF_ITS_OWN;
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call writes one `rlimit`, and `limit` is one.
-    let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    assert_eq!(status, 0, "the limit of open files can be asked for");
-    if limit.rlim_cur >= needed {
-        return Ok(());
-    }
-    let missing = || {
-        Failure::Missing(format!(
-            "needs {needed} open files, and the limit is {}: raise it with `ulimit -n`, \
-             or have the hard one raised",
-            limit.rlim_max
-        ))
-    };
-    if limit.rlim_max < needed {
-        return Err(missing());
-    }
-    let raised = libc::rlimit { rlim_cur: needed, ..limit };
-    // SAFETY: the call reads one `rlimit`, and `raised` is one.
-    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } {
-        0 => Ok(()),
-        // Some systems have a lower limit than the one they tell.
-        _ => Err(missing()),
-    }
-}
-
-/// Lets the drop of `stream` reset the connection, so that nothing of it lingers.
-pub fn reset_at_drop(stream: &TcpStream) {
-    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).expect("it is a few bytes");
-    // SAFETY: the call reads as many bytes as a `linger` has, and `at_once` is one.
-    let status = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const at_once).cast(),
-            size,
-        )
-    };
-    assert_eq!(status, 0, "a socket has this option");
-}
-
-/// Memory of the machine that this process has.
-#[cfg(target_os = "linux")]
-#[must_use]
-pub fn resident_bytes() -> u64 {
-    let pages = fs::read_to_string("/proc/self/statm").expect("the kernel tells this");
-    let resident = pages.split(' ').nth(1).and_then(|it| it.parse::<u64>().ok());
-    // SAFETY: the call takes a number and touches no memory of ours.
-    let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    let page_size = u64::try_from(page_size).expect("pages have a size");
-    resident.expect("the second of several numbers") * page_size
 }
 
 #[cfg(test)]

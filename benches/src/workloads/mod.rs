@@ -1,6 +1,5 @@
 //! The work, a file per group, and the table of all of it.
 
-pub mod accepting;
 pub mod blocking;
 pub mod io;
 pub mod languages;
@@ -193,7 +192,7 @@ impl Workload {
 pub fn all() -> impl Iterator<Item = &'static Workload> {
     [
         scheduler::WORKLOADS,
-        sync::WORKLOADS,
+        SYNC,
         time::WORKLOADS,
         languages::WORKLOADS,
         io::WORKLOADS,

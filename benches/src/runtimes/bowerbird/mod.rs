@@ -1,12 +1,10 @@
 //! bowerbird's multi-threaded runtime.
 
 mod behaviours;
-mod accepting;
 mod files;
 mod primitives;
 mod sockets;
 mod timing;
-mod waiting;
 
 use crate::{Runtime, pin};
 use bowerbird::{

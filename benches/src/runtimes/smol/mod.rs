@@ -1,12 +1,10 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
 mod behaviours;
-mod accepting;
 mod files;
 mod primitives;
 mod sockets;
 mod timing;
-mod waiting;
 
 use crate::Runtime;
 use async_channel as channel;

@@ -1,12 +1,10 @@
 //! tokio's multi-threaded runtime.
 
 mod behaviours;
-mod accepting;
 mod files;
 mod primitives;
 mod sockets;
 mod timing;
-mod waiting;
 
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};

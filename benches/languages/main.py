@@ -78,7 +78,8 @@ def answer_samples(loop, work, size, seconds):
 
 
 class Echo(asyncio.Protocol):
-    """A protocol and not streams, which are a layer above it."""
+    """A protocol and not streams, which are a layer above it. The loop chooses how much
+    it reads at once."""
 
     def connection_made(self, transport):
         self.transport = transport

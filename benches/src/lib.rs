@@ -10,7 +10,7 @@
 //! | [`runtimes`]  | bowerbird, tokio, smol                                       |
 //! | [`workloads`] | the work, a file per group, and the table of all of it       |
 //! | [`contender`] | who can be asked to do it: the runtimes and what is not Rust |
-//! | [`column`]    | a contender with a workload, ready to be sampled             |
+//! | [`mod@column`] | a contender with a workload, ready to be sampled             |
 //! | [`measure`]   | columns in turn, until the time is up                        |
 //! | [`campaign`]  | many workloads, each in a process of its own                 |
 //! | [`progress`]  | how far it is                                                |

@@ -40,7 +40,7 @@ pub fn column(work: &str, setup: &Setup) -> Result<Box<dyn Column>, Failure> {
 ///
 /// # Errors
 ///
-/// As [`column`] has them.
+/// As [`column()`] has them.
 pub fn echo_server(contender: Contender, workers: usize) -> Result<Command, Failure> {
     let mut command = command(Machine::here(), contender, workers)?;
     command.arg("echo");

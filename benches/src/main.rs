@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{compare, list, measure, sample};
+use commands::{compare, list, measure, report, sample};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -32,6 +32,8 @@ enum Command {
     Compare(compare::Args),
     /// List the workloads
     List(list::Args),
+    /// Show the file of a run again, or compare two runs
+    Report(report::Args),
     /// One workload on several runtimes, as a process of `compare`
     #[command(hide = true)]
     Measure(measure::Args),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Sample(args) => sample::run(&args),
     };

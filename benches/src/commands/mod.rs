@@ -5,6 +5,7 @@
 pub(crate) mod compare;
 pub(crate) mod list;
 pub(crate) mod measure;
+pub(crate) mod report;
 pub(crate) mod sample;
 
 use bowerbird_bench::workloads::{self, Workload};

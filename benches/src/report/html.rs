@@ -1,0 +1,305 @@
+//! One page with everything, that needs nothing else: no network, no script.
+
+use super::{
+    escape::escaped,
+    lines::{Line, Rows, Section, Tally, Verdict, sections},
+    number::{number, size},
+    plots::{
+        self,
+        palette::{self, Ink},
+    },
+    sheet::{Cell, Kind, Sheet, Tone},
+    table,
+};
+use crate::{
+    contender::Contender,
+    document::{Distribution, Document, Question},
+    reading::Unit,
+    workloads::Group,
+};
+use std::{fs, io, path::Path};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Writes the page to a file.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn write(document: &Document, path: &Path) -> io::Result<()> {
+    fs::write(path, page(document))
+}
+
+/// The page.
+#[must_use]
+pub fn page(document: &Document) -> String {
+    let sections = sections(document, Rows::Telling);
+    let others = self::sections(document, Rows::Others);
+    let mut body = top(document, &sections);
+    for section in &sections {
+        let other = others.iter().find(|it| it.group == section.group);
+        body += &group(document, section, other);
+    }
+    // What has rows only of the clock that does not tell.
+    for other in others.iter().filter(|it| sections.iter().all(|them| them.group != it.group)) {
+        body += &format!("<h2>{}</h2>\n{}", other.group.name(), sheet(other));
+    }
+    body += &missed(document);
+    body += HOW_TO_READ;
+    let dark = palette::in_the_dark();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>bowerbird-bench {date}</title>\n<style>\n{STYLE}\
+         @media (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n</head>\n\
+         <body>\n{body}</body>\n</html>\n",
+        date = escaped(&document.header.date),
+    )
+}
+
+const HOW_TO_READ: &str = "\
+<h2 id=\"reading\">How to read this</h2>
+<p>A <b>ratio over tokio</b> above 1 means faster or cheaper than tokio. All take turns, some
+milliseconds each, and a ratio is that of neighbours: what slows the machine down slows both.
+It is the median of the rounds, with the smallest and the largest.</p>
+<p><b>A/A</b> is bowerbird against a second bowerbird in the same turns: the band that holds
+eight of ten of those ratios, drawn grey behind the bars. A difference that is not larger is
+noise, and the row is <b>level</b>.</p>
+<p>With one worker <b>processor time</b> is read, which does not run while another program has
+the processor; with several the <b>wall</b> is read, because processor time hides that one waits
+for the other. Workers are pinned if there are several, those of all runtimes alike.</p>
+";
+
+/// Down to the facts.
+fn top(document: &Document, sections: &[Section<'_>]) -> String {
+    let date = escaped(&document.header.date);
+    let mut top = format!(
+        "<h1>Bowerbird beside other runtimes</h1>\n<p class=\"faint\">The same work, in turn. \
+         {date}</p>\n"
+    );
+    top += &tiles(&Tally::of(sections.iter().flat_map(|it| &it.lines)));
+    top += &figure("wide", "Every row a dot, by group: how many times better than tokio", || {
+        plots::overview(sections)
+    });
+    top += &losses(sections);
+    let links = sections.iter().map(|it| it.group.name()).map(|it| (it, it));
+    let links = links.chain([("reading", "how to read this")]);
+    let links = links.map(|(id, name)| format!("<a href=\"#{id}\">{name}</a>\n"));
+    top += &format!("<nav>\n{}</nav>\n", links.collect::<String>());
+    top += "<h2>This run</h2>\n<dl>\n";
+    for (name, value) in document.header.facts() {
+        let value = match name {
+            "command" => format!("<code>{}</code>", escaped(&value)),
+            _ => escaped(&value),
+        };
+        top += &format!("<dt>{name}</dt><dd>{value}</dd>\n");
+    }
+    top + "</dl>\n"
+}
+
+fn tiles(tally: &Tally) -> String {
+    let tile = |class: &str, value: String, name: &str| {
+        format!("<div class=\"tile {class}\"><b>{value}</b><span>{name}</span></div>\n")
+    };
+    let mut tiles = String::from("<div class=\"tiles\">\n");
+    tiles += &tile("ahead", tally.ahead.to_string(), "rows ahead of tokio");
+    tiles += &tile("", tally.level.to_string(), "level");
+    tiles += &tile("behind", tally.behind.to_string(), "behind");
+    if let Some(mean) = tally.mean {
+        tiles += &tile("", format!("{}×", number(mean)), "geometric mean");
+    }
+    tiles + "</div>\n"
+}
+
+/// What a reader should see first, not last.
+fn losses(sections: &[Section<'_>]) -> String {
+    let lines = sections.iter().flat_map(|it| &it.lines);
+    let lost = lines.filter(|it| it.verdict() == Some(Verdict::Behind));
+    let name = |line: &Line<'_>| {
+        let Question { workload, workers, unit, .. } = line.question;
+        let ratio = line.ours().and_then(|it| it.ratio_vs_tokio);
+        let ratio = ratio.map(|it| format!(" {}×", number(it))).unwrap_or_default();
+        let workload = escaped(workload);
+        let of = format!("{}, {workers}w{ratio}", unit.name());
+        format!("<a href=\"#{}\"><code>{workload}</code></a> ({of})", line.group.name())
+    };
+    let names: Vec<_> = lost.map(name).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        some => format!("<p><b>Behind in:</b> {}.</p>\n", some.join(", ")),
+    }
+}
+
+fn group(document: &Document, section: &Section<'_>, other: Option<&Section<'_>>) -> String {
+    let name = section.group.name();
+    let summary = table::summary(&Tally::of(&section.lines));
+    let mut text = format!("<h2 id=\"{name}\">{name}</h2>\n<p class=\"faint\">{summary}</p>\n");
+    text += &key(&section.contenders());
+    text += &curves(scaling(section));
+    for unit in Unit::ALL {
+        let lines: Vec<_> = section.lines.iter().filter(|it| it.question.unit == unit).collect();
+        let label = format!("{name}: {} over tokio", unit.name());
+        text += &figure("wide", &caption(unit), || plots::bars(&label, &lines));
+    }
+    text += &curves(quantiles(document, section.group));
+    text += &sheet(section);
+    if let Some(other) = other {
+        text +=
+            &format!("<details><summary>the other clock</summary>\n{}</details>\n", sheet(other));
+    }
+    text
+}
+
+/// Whose color is which.
+fn key(contenders: &[Contender]) -> String {
+    let swatch = |contender: &Contender| {
+        format!(
+            "<span><svg viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" height=\"1\" \
+             fill=\"{}\"/></svg>{}</span>\n",
+            Ink::Of(*contender).hex(),
+            contender.name()
+        )
+    };
+    let noise = format!(
+        "<span><svg viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" height=\"1\" \
+         fill=\"{}\"/></svg>noise (A/A)</span>\n",
+        Ink::Noise.hex()
+    );
+    let swatches: String = contenders.iter().map(swatch).collect();
+    format!("<div class=\"key\">\n{swatches}{noise}</div>\n")
+}
+
+/// A plot with its caption, if there is something to plot.
+fn figure(class: &str, caption: &str, plot: impl FnOnce() -> Option<String>) -> String {
+    let Some(plot) = plot() else { return String::new() };
+    format!(
+        "<figure><figcaption>{}</figcaption><div class=\"{class}\">{plot}</div></figure>\n",
+        escaped(caption)
+    )
+}
+
+fn curves(figures: Vec<String>) -> String {
+    match figures.concat() {
+        none if none.is_empty() => none,
+        some => format!("<div class=\"curves\">\n{some}</div>\n"),
+    }
+}
+
+/// Of a group whose subject is many: a plot per workload, number of workers and unit.
+fn scaling(section: &Section<'_>) -> Vec<String> {
+    if section.group != Group::Scale {
+        return vec![];
+    }
+    fn subject<'a>(line: &Line<'a>) -> Question<'a> {
+        Question { size: 0, ..line.question }
+    }
+    let plot = |it: Question<'_>| {
+        let lines: Vec<_> = section.lines.iter().filter(|line| subject(line) == it).collect();
+        let caption = format!("{}, {}", it.workload, workers(it.workers));
+        figure("", &caption, || plots::scaling(&caption, &lines))
+    };
+    unique(section.lines.iter().map(subject)).into_iter().map(plot).collect()
+}
+
+/// The latencies of a group's workloads: a plot per workload, size and number of workers.
+fn quantiles(document: &Document, group: Group) -> Vec<String> {
+    let is_ours = |it: &&Distribution| {
+        document.rows.iter().any(|row| row.group == group && row.workload == it.workload)
+    };
+    let subject = |it: &Distribution| (it.workload.clone(), it.size, it.workers);
+    let all: Vec<_> = document.distributions.iter().filter(is_ours).collect();
+    let plot = |it: (String, u64, usize)| {
+        let some: Vec<_> = all.iter().copied().filter(|all| subject(all) == it).collect();
+        let caption = format!("{}, size {}, {}", it.0, size(it.1), workers(it.2));
+        figure("", &caption, || plots::quantiles(&caption, &some))
+    };
+    unique(all.iter().map(|it| subject(it))).into_iter().map(plot).collect()
+}
+
+/// Each once, in their order.
+fn unique<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    all.fold(vec![], |mut seen, it| {
+        if !seen.contains(&it) {
+            seen.push(it);
+        }
+        seen
+    })
+}
+
+fn workers(count: usize) -> String {
+    match count {
+        1 => "1 worker".to_owned(),
+        count => format!("{count} workers"),
+    }
+}
+
+fn caption(unit: Unit) -> String {
+    let what = match unit {
+        Unit::CpuPerOperation => "Processor time per operation, 1 worker",
+        Unit::WallPerOperation => "Time per operation, several workers",
+        Unit::OverIdeal => "Time over that of processors which lose nothing",
+        Unit::P50 => "Latency, median",
+        Unit::P99 => "Latency, one of 100 is longer",
+        Unit::P999 => "Latency, one of 1,000 is longer",
+        Unit::Max => "Latency, the longest",
+        Unit::Throughput => "Operations per second",
+        Unit::Megabytes => "Megabytes per second",
+        Unit::ServerCpu => "Processor time of the server per request",
+        Unit::SystemCalls => "System calls of the server per request",
+        Unit::ContextSwitches => "Context switches of the server per request",
+        Unit::HeapBytes => "Heap per item",
+        Unit::Allocations => "Allocations per item",
+        Unit::ResidentBytes => "Resident memory per item",
+    };
+    format!("{what}: how many times better than tokio")
+}
+
+fn sheet(section: &Section<'_>) -> String {
+    let sheet = Sheet::of(section);
+    let class = |kind| if kind == Kind::Numbers { " class=\"number\"" } else { "" };
+    let mut text = String::from("<div class=\"table\"><table>\n<thead><tr>");
+    for column in &sheet.columns {
+        text += &format!("<th{}>{}</th>", class(column.kind), escaped(column.name));
+    }
+    text += "</tr></thead>\n<tbody>\n";
+    for row in &sheet.rows {
+        let cells =
+            sheet.columns.iter().zip(row).map(|(column, it)| cell(column.name, column.kind, it));
+        text += &format!("<tr>{}</tr>\n", cells.collect::<String>());
+    }
+    text += "</tbody></table></div>\n";
+    if !sheet.notes.is_empty() {
+        let notes = sheet.notes.iter().map(|it| format!("<li>{}</li>\n", escaped(it)));
+        text += &format!("<ol class=\"notes\">\n{}</ol>\n", notes.collect::<String>());
+    }
+    text
+}
+
+fn cell(column: &str, kind: Kind, cell: &Cell) -> String {
+    let mut classes = vec![];
+    classes.extend((column == "workload").then_some("workload"));
+    classes.extend((kind == Kind::Numbers).then_some("number"));
+    classes.extend(match cell.tone {
+        Tone::Plain => None,
+        Tone::Strong => Some("strong"),
+        Tone::Good => Some("good"),
+        Tone::Bad => Some("bad"),
+        Tone::Faint => Some("faint"),
+    });
+    let class = match classes.as_slice() {
+        [] => String::new(),
+        some => format!(" class=\"{}\"", some.join(" ")),
+    };
+    let marks: String = cell.marks.iter().map(|mark| format!("<sup>{mark}</sup>")).collect();
+    format!("<td{class}>{marks}{}</td>", escaped(&cell.text))
+}
+
+fn missed(document: &Document) -> String {
+    if document.missed.is_empty() {
+        return String::new();
+    }
+    let lines = table::missed(&document.missed);
+    let lines = lines.iter().map(|it| format!("<li>{}</li>\n", escaped(it)));
+    let lines: String = lines.collect();
+    format!("<h2 id=\"missed\">Not measured</h2>\n<ul class=\"missed\">\n{lines}</ul>\n")
+}

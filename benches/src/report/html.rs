@@ -152,21 +152,21 @@ fn group(document: &Document, section: &Section<'_>, other: Option<&Section<'_>>
 
 /// Whose color is which.
 fn key(contenders: &[Contender]) -> String {
-    let swatch = |contender: &Contender| {
+    let swatch = |ink: Ink, name: &str| {
         format!(
             "<span><svg viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" height=\"1\" \
-             fill=\"{}\"/></svg>{}</span>\n",
-            Ink::Of(*contender).hex(),
-            contender.name()
+             fill=\"{}\"/></svg>{name}</span>\n",
+            ink.hex(),
         )
     };
-    let noise = format!(
-        "<span><svg viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" height=\"1\" \
-         fill=\"{}\"/></svg>noise (A/A)</span>\n",
-        Ink::Noise.hex()
-    );
-    let swatches: String = contenders.iter().map(swatch).collect();
-    format!("<div class=\"key\">\n{swatches}{noise}</div>\n")
+    let name = |it: Contender| match it {
+        Contender::Tokio => "tokio, at 1×",
+        other => other.name(),
+    };
+    let mut swatches: String =
+        contenders.iter().map(|it| swatch(Ink::Of(*it), name(*it))).collect();
+    swatches += &swatch(Ink::Noise, "noise (A/A)");
+    format!("<div class=\"key\">\n{swatches}</div>\n")
 }
 
 /// A plot with its caption, if there is something to plot.
@@ -210,7 +210,9 @@ fn quantiles(document: &Document, group: Group) -> Vec<String> {
     let all: Vec<_> = document.distributions.iter().filter(is_ours).collect();
     let plot = |it: (String, u64, usize)| {
         let some: Vec<_> = all.iter().copied().filter(|all| subject(all) == it).collect();
-        let caption = format!("{}, size {}, {}", it.0, size(it.1), workers(it.2));
+        let has_sizes = all.iter().any(|other| other.workload == it.0 && other.size != it.1);
+        let size = if has_sizes { format!(", size {}", size(it.1)) } else { String::new() };
+        let caption = format!("Latency: {}{size}, {}", it.0, workers(it.2));
         figure("", &caption, || plots::quantiles(&caption, &some))
     };
     unique(all.iter().map(|it| subject(it))).into_iter().map(plot).collect()
@@ -302,4 +304,82 @@ fn missed(document: &Document) -> String {
     let lines = lines.iter().map(|it| format!("<li>{}</li>\n", escaped(it)));
     let lines: String = lines.collect();
     format!("<h2 id=\"missed\">Not measured</h2>\n<ul class=\"missed\">\n{lines}</ul>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{
+        Row,
+        example::{self, row},
+    };
+
+    #[test]
+    fn the_page_has_every_row() {
+        let document = example::document();
+        let page = page(&document);
+        let lines = [Rows::Telling, Rows::Others].map(|which| {
+            let sections = sections(&document, which);
+            sections.iter().map(|it| it.lines.len()).sum::<usize>()
+        });
+        assert_eq!(page.matches("<tr><td").count(), lines[0] + lines[1]);
+        for row in &document.rows {
+            assert!(page.contains(&format!(">{}</td>", row.workload)), "{}", row.workload);
+            assert!(page.contains(&format!("{}</td>", number(row.median))), "{}", row.median);
+        }
+        for missed in table::missed(&document.missed) {
+            assert!(page.contains(&escaped(&missed)), "{missed}");
+        }
+    }
+
+    #[test]
+    fn the_page_has_a_plot_of_each_kind() {
+        let mut document = example::document();
+        for size in [10, 100, 1000] {
+            let group = Group::Scale;
+            let row = row("tasks", Contender::Tokio, Unit::CpuPerOperation, 50.0, Some(1.0));
+            let ours = Row { runtime: Contender::Bowerbird, ..row.clone() };
+            document.rows.extend([row, ours].map(|it| Row { size, group, ..it }));
+        }
+        let page = page(&document);
+        for label in [
+            "bowerbird&#39;s ratios over tokio",
+            "scheduler: ns cpu/op over tokio",
+            "Latency: spawn_and_await, 1 worker",
+            "tasks, 1 worker",
+        ] {
+            assert!(page.contains(&format!("<svg role=\"img\" aria-label=\"{label}")), "{label}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_document_is_taken_for_html() {
+        let bad = "<script>alert('\"&')</script>";
+        let mut document = example::document();
+        document.header.command = bad.to_owned();
+        for row in &mut document.rows {
+            row.workload = bad.to_owned();
+            row.note = Some(bad.to_owned());
+        }
+        document.distributions[0].workload = bad.to_owned();
+        document.missed[0].what = bad.to_owned();
+        let page = page(&document);
+        assert!(!page.contains("<script"), "a tag came through");
+        assert!(page.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn the_page_needs_no_network() {
+        let page = page(&example::document()).replace("http://www.w3.org/2000/svg", "");
+        for outside in ["http:", "https:", "src=", "url(", "@import", "<link"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn an_empty_document_is_a_page_too() {
+        let page = page(&Document::new(crate::header::Header::default()));
+        assert!(page.ends_with("</body>\n</html>\n"));
+        assert!(!page.contains("NaN"));
+    }
 }

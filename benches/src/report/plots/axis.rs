@@ -1,7 +1,5 @@
 //! Logarithmic scales: what is twice as much is as far away wherever it stands.
 
-use crate::report::number::number;
-
 /// From values to pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
@@ -34,11 +32,25 @@ impl Axis {
         self.pixels
     }
 
-    /// Powers of two, but not more than a few.
-    pub(super) fn doublings(&self) -> Vec<f64> {
+    /// Ratios: powers of two, but not more than a few; some others if there would be
+    /// hardly any. Each with its name: `1/2`, `1`, `1.5`.
+    pub(super) fn ratios(&self) -> Vec<(f64, String)> {
+        const NEAR_ONE: [f64; 8] = [0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0];
+        if self.high / self.low < 5.0 {
+            return NEAR_ONE
+                .into_iter()
+                .filter(|it| self.has(*it))
+                .map(|it| (it, tick(it)))
+                .collect();
+        }
         let all: Vec<i32> = (-40..=40).filter(|it| self.has(2f64.powi(*it))).collect();
         let step = i32::try_from(all.len() / 9 + 1).unwrap_or(1);
-        all.into_iter().filter(|it| it % step == 0).map(|it| 2f64.powi(it)).collect()
+        let name = |power: i32| match power {
+            ..0 => format!("1/{}", tick(2f64.powi(-power))),
+            _ => tick(2f64.powi(power)),
+        };
+        let some = all.into_iter().filter(|it| it % step == 0);
+        some.map(|it| (2f64.powi(it), name(it))).collect()
     }
 
     /// Powers of ten; and 2 and 5 of each if they alone would be few.
@@ -55,15 +67,15 @@ impl Axis {
 
 /// A tick's value: `0.5`, `10`, `2k`.
 pub(super) fn tick(value: f64) -> String {
-    let text = number(value);
-    let (digits, suffix) = match text.find(['k', 'M', 'G']) {
-        Some(at) => text.split_at(at),
-        None => (&*text, ""),
+    let (scaled, suffix) = match value {
+        value if value < 1e3 => (value, ""),
+        value if value < 1e6 => (value / 1e3, "k"),
+        value if value < 1e9 => (value / 1e6, "M"),
+        value => (value / 1e9, "G"),
     };
-    match digits.contains('.') {
-        true => format!("{}{suffix}", digits.trim_end_matches('0').trim_end_matches('.')),
-        false => text,
-    }
+    // Ticks are 1, 2 or 5 times a power of ten, so this has no digits too many but those
+    // that a power is short of exact.
+    format!("{}{suffix}", (scaled * 1e9).round() / 1e9)
 }
 
 #[cfg(test)]
@@ -75,8 +87,18 @@ mod tests {
         let axis = Axis::new(1.0, 8.0, (100, 400));
         assert_eq!([1.0, 2.0, 4.0, 8.0].map(|it| axis.at(it)), [100, 200, 300, 400]);
         assert_eq!([0.1, 100.0].map(|it| axis.at(it)), [100, 400]);
-        assert_eq!(axis.doublings(), [1.0, 2.0, 4.0, 8.0]);
         assert_eq!(axis.decades(), [1.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn ratios_below_one_are_fractions() {
+        let names = |low, high| {
+            let ticks = Axis::new(low, high, (0, 1)).ratios();
+            ticks.into_iter().map(|it| it.1).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0.2, 4.1), ["1/4", "1/2", "1", "2", "4"]);
+        assert_eq!(names(0.75, 1.6), ["0.8", "0.9", "1", "1.2", "1.5"]);
+        assert_eq!(names(0.9, 1e6).len(), 7, "not each of twenty doublings");
     }
 
     #[test]

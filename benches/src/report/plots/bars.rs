@@ -1,6 +1,6 @@
 //! Ratios over tokio as bars that leave the line at 1: to the right what is better.
 
-use super::axis::{Axis, tick};
+use super::axis::Axis;
 use super::canvas::{Canvas, Face, name_width, svg};
 use super::palette::Ink;
 use crate::{
@@ -84,12 +84,12 @@ fn name(line: &Line<'_>, all: &[&Line<'_>]) -> (String, String) {
 }
 
 fn scale(canvas: &Canvas<'_>, axis: &Axis, height: i32) {
-    for value in axis.doublings() {
+    for (value, name) in axis.ratios() {
         let x = axis.at(value);
         canvas.line((x, EDGE - 4), (x, height - EDGE + 4), Ink::Grid, 1);
         let face = Face::words(Ink::Faint).centered();
-        canvas.text((x, EDGE - 14), &format!("{}×", tick(value)), face);
-        canvas.text((x, height - EDGE + 14), &format!("{}×", tick(value)), face);
+        canvas.text((x, EDGE - 14), &format!("{name}×"), face);
+        canvas.text((x, height - EDGE + 14), &format!("{name}×"), face);
     }
 }
 
@@ -129,5 +129,65 @@ fn whisker(canvas: &Canvas<'_>, axis: &Axis, row: &Row, middle: i32) {
     canvas.line((axis.at(min), middle), (axis.at(max), middle), Ink::Text, 1);
     for end in [min, max].into_iter().filter(|it| axis.has(*it)) {
         canvas.line((axis.at(end), middle - 2), (axis.at(end), middle + 2), Ink::Text, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{
+            Document,
+            example::{self, row},
+        },
+        header::Header,
+        reading::Unit,
+        report::lines::{Rows, sections},
+    };
+
+    fn plot(document: &Document) -> Option<String> {
+        let sections = sections(document, Rows::Telling);
+        bars("plot", &sections[0].lines.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn everybody_but_tokio_has_a_bar_and_a_number() {
+        let plot = plot(&example::document()).expect("there are ratios");
+        let bars = |who| plot.matches(&format!("fill=\"{}\"", Ink::Of(who).hex())).count();
+        assert_eq!(bars(Contender::Bowerbird), 3);
+        assert_eq!(bars(Contender::Smol), 3);
+        assert_eq!(bars(Contender::Tokio), 0);
+        for text in ["spawn_and_await", "ping_pong", "cancel", "6.07×", "0.50×"] {
+            assert!(
+                plot.contains(&format!("\n{text}\n")) || plot.contains(&format!(">{text}\n")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_ratio() {
+        let width = |ratio| {
+            let ours = row("w", Contender::Bowerbird, Unit::P50, 1.0, Some(ratio));
+            // It keeps the axis as it is.
+            let other = row("w", Contender::Smol, Unit::P50, 1.0, Some(16.0));
+            let document = Document { rows: vec![ours, other], ..Document::new(Header::default()) };
+            let plot = plot(&document).expect("there are ratios");
+            let ink = format!("fill=\"{}\"", Ink::Of(Contender::Bowerbird).hex());
+            let bar = plot.lines().find(|it| it.contains(&ink)).expect("there is a bar").to_owned();
+            let width = bar.split("width=\"").nth(1).and_then(|it| it.split('"').next());
+            width.and_then(|it| it.parse::<i32>().ok()).expect("a bar has a width")
+        };
+        let [two, four, eight] = [2.0, 4.0, 8.0].map(width);
+        assert!(
+            (four - 2 * two).abs() <= 1 && (eight - 3 * two).abs() <= 2,
+            "{two} {four} {eight}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_what_has_no_ratio() {
+        let rows = vec![row("w", Contender::Bowerbird, Unit::P50, 1.0, None)];
+        assert_eq!(plot(&Document { rows, ..Document::new(Header::default()) }), None);
     }
 }

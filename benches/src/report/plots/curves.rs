@@ -113,3 +113,52 @@ fn names(canvas: &Canvas<'_>, curves: &[Curve], across: &Axis, up: &Axis) {
         canvas.text(at, contender.name(), if ours { face.bold() } else { face });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(points: &[&[(f64, f64)]]) -> Option<String> {
+        let curve = |(contender, points): (Contender, &&[(f64, f64)])| Curve {
+            contender,
+            points: points.to_vec(),
+            has_dots: true,
+        };
+        let scale = |name| Scale { name, ticks: vec![] };
+        let curves = Contender::ALL.into_iter().zip(points).map(curve).collect();
+        draw("plot", curves, &scale("x"), &scale("y"))
+    }
+
+    /// The heights of the names at the right.
+    fn heights(plot: &str) -> Vec<i32> {
+        let right = format!("<text x=\"{}\" y=\"", SIZE.0 - RIGHT + 7);
+        let names = plot.lines().filter_map(|it| it.strip_prefix(&right));
+        names
+            .map(|it| it.split('"').next().and_then(|it| it.parse().ok()).expect("a number"))
+            .collect()
+    }
+
+    #[test]
+    fn names_do_not_cover_each_other() {
+        let plot = plot(&[[(1.0, 5.0), (9.0, 5.0)].as_slice(); 7]).expect("there are points");
+        let mut heights = heights(&plot);
+        heights.sort_unstable();
+        assert_eq!(heights.len(), 7);
+        assert!(heights.windows(2).all(|it| it[1] - it[0] >= NAMES_APART), "{heights:?}");
+        assert!(heights.iter().all(|it| (0..=SIZE.1 - BOTTOM).contains(it)), "{heights:?}");
+    }
+
+    #[test]
+    fn what_has_no_place_on_a_logarithmic_scale_is_left_out() {
+        let plot = plot(&[&[(1.0, 0.0), (2.0, 5.0), (f64::INFINITY, 5.0)], &[(1.0, 0.0)]]);
+        let plot = plot.expect("there is a point");
+        assert_eq!((plot.matches("<circle").count(), heights(&plot).len()), (1, 1));
+        assert!(!plot.contains("NaN"));
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_nothing() {
+        assert_eq!(plot(&[&[]]), None);
+        assert_eq!(plot(&[]), None);
+    }
+}

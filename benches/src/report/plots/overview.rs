@@ -1,10 +1,10 @@
 //! All groups at a glance: a dot per line of the tables.
 
-use super::axis::{Axis, tick};
+use super::axis::Axis;
 use super::canvas::{Canvas, Face, name_width, svg};
 use super::palette::Ink;
 use crate::report::{
-    lines::{Section, Tally},
+    lines::{Line, Section, Tally},
     number::number,
 };
 
@@ -33,11 +33,11 @@ pub fn overview(sections: &[Section<'_>]) -> Option<String> {
             let top = top(index);
             canvas.fill([(0, top), (WIDTH, top + STRIP)], Ink::Stripe, 1.0);
         }
-        for value in axis.doublings() {
+        for (value, name) in axis.ratios() {
             let x = axis.at(value);
             canvas.line((x, EDGE - 4), (x, height - EDGE + 4), Ink::Grid, 1);
             let face = Face::words(Ink::Faint).centered();
-            canvas.text((x, height - EDGE + 14), &format!("{}×", tick(value)), face);
+            canvas.text((x, height - EDGE + 14), &format!("{name}×"), face);
         }
         let equal = axis.at(1.0);
         canvas.line((equal, EDGE - 8), (equal, height - EDGE + 4), Ink::Equal, 1);
@@ -61,9 +61,8 @@ fn top(index: usize) -> i32 {
 
 /// bowerbird's ratios, each with the ink of its verdict.
 fn ratios(section: &Section<'_>) -> Vec<(f64, Ink)> {
-    let of_line = |line: &crate::report::lines::Line<'_>| {
-        Some((line.ours()?.ratio_vs_tokio?, Ink::Judged(line.verdict()?)))
-    };
+    let of_line =
+        |line: &Line<'_>| Some((line.ours()?.ratio_vs_tokio?, Ink::Judged(line.verdict()?)));
     section.lines.iter().filter_map(of_line).collect()
 }
 

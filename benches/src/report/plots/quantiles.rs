@@ -18,7 +18,6 @@ pub fn quantiles(label: &str, all: &[&Distribution]) -> Option<String> {
         has_dots: false,
     };
     let quantiles = [
-        (0.0, "0"),
         (0.5, "50%"),
         (0.9, "90%"),
         (0.99, "99%"),

@@ -129,16 +129,25 @@ impl<R> fmt::Debug for Inside<R> {
 
 /// Opens a workload's column: `on_each!(work)` for a `work` that is generic over the
 /// runtime, for use as [`Workload::open`](crate::workloads::Workload::open).
+/// `on_each!(work, languages)` if the programs of [`languages`](crate::languages) have
+/// a function of that name.
 #[macro_export]
 macro_rules! on_each {
     ($work:ident) => {
+        $crate::on_each!(@ $work, |_| Err($crate::column::Failure::NotOffered))
+    };
+    ($work:ident, languages) => {
+        $crate::on_each!(@ $work, |setup| $crate::languages::column(stringify!($work), setup))
+    };
+    (@ $work:ident, $others:expr) => {
         |setup: &$crate::column::Setup| -> Result<Box<dyn $crate::column::Column>, $crate::column::Failure> {
-            use $crate::{column::{Failure, Inside}, contender::Contender, runtimes::{Bowerbird, Smol, Tokio}};
+            use $crate::{column::{Column, Failure, Inside, Setup}, contender::Contender, runtimes::{Bowerbird, Smol, Tokio}};
+            let others: fn(&Setup) -> Result<Box<dyn Column>, Failure> = $others;
             Ok(match setup.contender {
                 Contender::Bowerbird => Box::new(Inside::new(setup, $work::<Bowerbird>)),
                 Contender::Tokio => Box::new(Inside::new(setup, $work::<Tokio>)),
                 Contender::Smol => Box::new(Inside::new(setup, $work::<Smol>)),
-                _ => return Err(Failure::NotOffered),
+                _ => return others(setup),
             })
         }
     };

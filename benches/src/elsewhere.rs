@@ -100,7 +100,8 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Result<String, S
     Err(format!("{status}: {}", complaint.trim()))
 }
 
-fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+/// What comes through the pipe, when it has been closed.
+pub(crate) fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         let mut text = vec![];

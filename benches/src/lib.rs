@@ -18,21 +18,26 @@
 //! | [`header`]    | on which machine, when, and of which versions                |
 //! | [`report`]    | what a document looks like: tables, plots, a page            |
 //! | [`reading`]   | what a sample gives: values with their units                 |
-//! | [`elsewhere`] | samples taken by other processes                           |
+//! | [`elsewhere`], [`companion`] | samples taken by other processes            |
+//! | [`languages`] | the same work in Python and in Go                            |
+//! | [`behaviours`] | bad moments, and what runtimes do in them                  |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
 //!
 //! How to run it and how to read it: `docs/performance.md`.
 
+pub mod behaviours;
 pub mod campaign;
 #[expect(unsafe_code, reason = "the processor time of a process is a system call")]
 pub mod clock;
 pub mod column;
+pub mod companion;
 pub mod contender;
 pub mod document;
 pub mod elsewhere;
 pub mod header;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 pub mod heap;
+pub mod languages;
 pub mod measure;
 #[expect(unsafe_code, reason = "where a thread may run is a system call")]
 pub mod pin;
@@ -42,7 +47,7 @@ pub mod report;
 pub mod runtime;
 pub mod runtimes;
 pub mod spread;
-#[expect(unsafe_code, reason = "signals to process groups are system calls")]
+#[expect(unsafe_code, reason = "what std has no name for is a system call")]
 pub mod system;
 pub mod workloads;
 

@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{compare, list, measure, report, sample};
+use commands::{behave, behaviours, compare, list, load, measure, report, sample, scale, serve};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -30,10 +30,22 @@ struct Cli {
 enum Command {
     /// Measure workloads on several runtimes, and print ratios with what they are worth
     Compare(compare::Args),
+    /// Measure whether the cost of one grows with the number of tasks, timers, waiters or
+    /// connections
+    Scale(scale::Args),
+    /// Look at what runtimes do in bad moments
+    Behaviours(behaviours::Args),
     /// List the workloads
     List(list::Args),
     /// Show the file of a run again, or compare two runs
     Report(report::Args),
+    /// Run a server on a runtime, until standard input is closed
+    Serve(serve::Args),
+    /// Ask a server for as much as it answers, and tell how that went
+    Load(load::Args),
+    /// One bad moment of one runtime, as a process of `behaviours`
+    #[command(hide = true)]
+    Behave(behave::Args),
     /// One workload on several runtimes, as a process of `compare`
     #[command(hide = true)]
     Measure(measure::Args),
@@ -45,8 +57,13 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Scale(args) => scale::run(&args),
+        Command::Behaviours(args) => behaviours::run(&args),
+        Command::Behave(args) => behave::run(&args),
         Command::List(args) => list::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Sample(args) => sample::run(&args),
     };

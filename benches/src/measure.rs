@@ -97,10 +97,11 @@ pub fn measure(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Ve
 
 fn open(workload: &Workload, plan: &Plan, contender: Contender, again: bool) -> Option<Running> {
     let setup = Setup { contender, workers: plan.workers, size: plan.size, sample: plan.sample };
-    let opened = match workload.place {
-        Place::Here => caught(|| (workload.open)(&setup)),
-        Place::Apart => Ok(Box::new(Elsewhere::this_program(workload, &setup)) as Box<dyn Column>),
-    };
+    // What is done apart is opened here, too: that tells whether it can be done at all.
+    let opened = caught(|| (workload.open)(&setup)).map(|here| match workload.place {
+        Place::Here => here,
+        Place::Apart => Box::new(Elsewhere::this_program(workload, &setup)),
+    });
     let mut running = Running {
         measured: Measured { contender, again, samples: vec![], quantiles: vec![], trouble: None },
         column: None,

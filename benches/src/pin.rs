@@ -18,9 +18,24 @@ pub fn in_turn(workers: usize) -> impl Fn() + Send + Sync + 'static {
     move || {
         if !cpus.is_empty() {
             // Relaxed: a number, and nothing comes with it.
-            system::pin_to(cpus[next.fetch_add(1, Relaxed) % cpus.len()]);
+            system::pin_to(&[cpus[next.fetch_add(1, Relaxed) % cpus.len()]]);
         }
     }
+}
+
+/// The processors that the calling thread may use; none where that cannot be told.
+#[must_use]
+pub fn processors() -> Vec<usize> {
+    system::cpus()
+}
+
+/// Does `work` on one processor. A thread or process that it starts stays there.
+pub fn on<T>(cpu: usize, work: impl FnOnce() -> T) -> T {
+    let before = system::cpus();
+    system::pin_to(&[cpu]);
+    let done = work();
+    system::pin_to(&before);
+    done
 }
 
 #[cfg(target_os = "linux")]
@@ -45,10 +60,10 @@ mod system {
         }
     }
 
-    /// Keeps this thread on one processor.
-    pub(super) fn pin_to(cpu: usize) {
+    /// Keeps this thread on these processors.
+    pub(super) fn pin_to(cpus: &[usize]) {
         let mut mask: Mask = [0; 1024 / WORD_BITS];
-        mask[cpu / WORD_BITS] = 1 << (cpu % WORD_BITS);
+        cpus.iter().for_each(|cpu| mask[cpu / WORD_BITS] |= 1 << (cpu % WORD_BITS));
         let size = size_of_val(&mask);
         // SAFETY: the call reads at most `size` bytes, as many as `mask` has.
         let status = unsafe { libc::sched_setaffinity(0, size, (&raw const mask).cast()) };
@@ -62,7 +77,7 @@ mod system {
         vec![]
     }
 
-    pub(super) fn pin_to(_cpu: usize) {}
+    pub(super) fn pin_to(_cpus: &[usize]) {}
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -78,6 +93,15 @@ mod tests {
             });
             hooked.join().expect("pinning works here")
         })
+    }
+
+    #[test]
+    fn what_is_started_on_a_processor_stays_there() {
+        let all = processors();
+        for &cpu in &all {
+            assert_eq!(on(cpu, || thread::spawn(processors).join().expect("it ends")), [cpu]);
+        }
+        assert_eq!(processors(), all, "the caller does not");
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use crate::campaign::Set;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
+    fmt::{self, Display},
     io::{IsTerminal, stderr},
     time::Duration,
 };
 
-/// How far a campaign is. Goes to the standard error: the standard output is for what
+/// How far a campaign is, or whatever else takes its time. Goes to the standard error: the standard output is for what
 /// was measured.
 #[derive(Debug)]
 pub enum Progress {
@@ -18,13 +19,13 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Of so many sets.
+    /// Of so many parts.
     #[must_use]
-    pub fn new(sets: usize) -> Self {
+    pub fn new(parts: usize) -> Self {
         if !stderr().is_terminal() {
-            return Self::Lines(0, sets);
+            return Self::Lines(0, parts);
         }
-        let bar = ProgressBar::new(sets as u64);
+        let bar = ProgressBar::new(parts as u64);
         let template = "{bar:30} {pos}/{len} {elapsed} (left: {eta})  {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -33,20 +34,20 @@ impl Progress {
         Self::Bar(bar)
     }
 
-    /// The set is measured now.
-    pub fn begin(&self, set: Set) {
+    /// This part is measured now.
+    pub fn begin(&self, part: impl Display) {
         if let Self::Bar(bar) = self {
-            bar.set_message(name(set));
+            bar.set_message(part.to_string());
         }
     }
 
-    /// The set is measured.
-    pub fn end(&mut self, set: Set, took: Duration) {
+    /// This part is measured.
+    pub fn end(&mut self, part: impl Display, took: Duration) {
         match self {
             Self::Bar(bar) => bar.inc(1),
             Self::Lines(done, all) => {
                 *done += 1;
-                eprintln!("[{done}/{all}] {}: {:.1} s", name(set), took.as_secs_f64());
+                eprintln!("[{done}/{all}] {part}: {:.1} s", took.as_secs_f64());
             }
         }
     }
@@ -59,9 +60,16 @@ impl Progress {
     }
 }
 
-fn name(set: Set) -> String {
-    let Set { workload, workers, size } = set;
-    let size = if workload.sizes.len() > 1 { format!(", size {size}") } else { String::new() };
-    let workers = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
-    format!("{} {}{size}, {workers}", workload.group.name(), workload.name)
+impl Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workload, workers, size } = self;
+        write!(f, "{} {}", workload.group.name(), workload.name)?;
+        if workload.sizes.len() > 1 {
+            write!(f, ", size {size}")?;
+        }
+        match workers {
+            1 => f.write_str(", 1 worker"),
+            _ => write!(f, ", {workers} workers"),
+        }
+    }
 }

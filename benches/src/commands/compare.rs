@@ -4,11 +4,21 @@ use super::Done;
 use bowerbird_bench::{
     campaign::{Campaign, Pace},
     contender::Contender,
-    document::Part,
+    document::Document,
+    header::Header,
+    languages,
     progress::Progress,
+    report::{
+        html,
+        table::{self, Style},
+    },
     workloads::Group,
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// What is compared.
 #[derive(Debug, clap::Args)]
@@ -55,29 +65,59 @@ pub(crate) fn compare(
     only: Vec<String>,
     common: &Common,
 ) -> Done {
+    let document = measure(against, groups, only, common)?;
+    println!("{}", table::of(&document, Style::of_stdout()));
+    keep(&document, common)
+}
+
+/// Measures.
+///
+/// # Errors
+///
+/// If nothing is meant, or a file could not be written when all is over.
+pub(crate) fn measure(
+    against: &[Contender],
+    groups: Vec<Group>,
+    only: Vec<String>,
+    common: &Common,
+) -> Result<Document, String> {
     let campaign = campaign(against, groups, only, common)?;
     let sets = campaign.sets();
     if sets.is_empty() {
         return Err("no workload is meant: `bowerbird-bench list` prints all of them".to_owned());
     }
+    [&common.json, &common.html].into_iter().flatten().try_for_each(|it| can_be_written(it))?;
+    let mut document = Document::new(Header::of_this_run());
+    let is_asked = |name: &str| campaign.against.iter().any(|it| it.name() == name);
+    let versions = languages::versions().into_iter().filter(|(name, _)| is_asked(name));
+    document.header.versions.extend(versions);
     let mut progress = Progress::new(sets.len());
-    let mut all = Part::default();
     for set in sets {
         progress.begin(set);
         let (part, took) = campaign.measure(set);
         progress.end(set, took);
-        all.rows.extend(part.rows);
-        all.distributions.extend(part.distributions);
-        all.missed.extend(part.missed);
+        document.add(part);
     }
     progress.finish();
-    for row in &all.rows {
-        println!("{}", serde_json::to_string(row).expect("a row can be written"));
+    Ok(document)
+}
+
+/// Writes the files that were asked for. The code tells whether something was missed.
+pub(crate) fn keep(document: &Document, common: &Common) -> Done {
+    if let Some(path) = &common.json {
+        document.write(path).map_err(|error| error.to_string())?;
     }
-    for missed in &all.missed {
-        println!("{}", serde_json::to_string(missed).expect("a row can be written"));
+    if let Some(path) = &common.html {
+        let error = |error| format!("{} cannot be written: {error}", path.display());
+        html::write(document, path).map_err(error)?;
     }
-    Ok(if all.missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if document.missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asked before anything is measured, so that minutes are not lost.
+fn can_be_written(path: &Path) -> Result<(), String> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 
 fn campaign(
@@ -90,10 +130,17 @@ fn campaign(
         return Err(format!("--workers {workers}: a runtime has 1 to 1024 of them"));
     }
     let mut against = match against {
-        [] => vec![Contender::Tokio, Contender::Smol, Contender::Raw],
+        [] => here(),
         some => some.to_vec(),
     };
     against.retain(|it| *it != Contender::Bowerbird);
     let pace = if common.quick { Pace::Quick } else { Pace::Full };
     Ok(Campaign { against, groups, only, workers: common.workers.clone(), pace })
+}
+
+/// All that can be asked on this machine.
+fn here() -> Vec<Contender> {
+    let mut all = vec![Contender::Tokio, Contender::Smol, Contender::Raw];
+    all.extend(languages::installed());
+    all
 }

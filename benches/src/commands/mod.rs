@@ -2,11 +2,16 @@
 //!
 //! `run` gives the code to end with, or says why it could not be tried at all.
 
+pub(crate) mod behave;
+pub(crate) mod behaviours;
 pub(crate) mod compare;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod report;
 pub(crate) mod sample;
+pub(crate) mod scale;
+pub(crate) mod serve;
 
 use bowerbird_bench::workloads::{self, Workload};
 use std::process::ExitCode;

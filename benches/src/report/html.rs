@@ -15,7 +15,7 @@ use crate::{
     contender::Contender,
     document::{Distribution, Document, Question},
     reading::Unit,
-    workloads::Group,
+    workloads::{Group, Workload, named},
 };
 use std::{fs, io, path::Path};
 
@@ -136,18 +136,55 @@ fn group(document: &Document, section: &Section<'_>, other: Option<&Section<'_>>
     let mut text = format!("<h2 id=\"{name}\">{name}</h2>\n<p class=\"faint\">{summary}</p>\n");
     text += &key(&section.contenders());
     text += &curves(scaling(section));
-    for unit in Unit::ALL {
-        let lines: Vec<_> = section.lines.iter().filter(|it| it.question.unit == unit).collect();
-        let label = format!("{name}: {} over tokio", unit.name());
-        text += &figure("wide", &caption(unit), || plots::bars(&label, &lines));
-    }
+    let units = Unit::ALL.into_iter().filter(|it| has(section, *it));
+    let is_long = units.clone().count() > UNITS_AT_A_GLANCE;
+    let (folded, shown): (Vec<_>, Vec<_>) = units.partition(|it| is_long && is_a_detail(*it));
+    let plots =
+        |units: Vec<Unit>| units.into_iter().map(|it| bars(section, it)).collect::<String>();
+    text += &plots(shown);
+    text += &details("more of these", &plots(folded));
     text += &curves(quantiles(document, section.group));
     text += &sheet(section);
-    if let Some(other) = other {
-        text +=
-            &format!("<details><summary>the other clock</summary>\n{}</details>\n", sheet(other));
+    text += &details("what one operation is", &operations(section));
+    text + &details("the other clock", &other.map(sheet).unwrap_or_default())
+}
+
+/// Of more than so many units, a group shows the telling ones first.
+const UNITS_AT_A_GLANCE: usize = 4;
+
+/// Whether another unit tells nearly the same.
+fn is_a_detail(unit: Unit) -> bool {
+    matches!(unit, Unit::P50 | Unit::P999 | Unit::Max | Unit::ContextSwitches)
+}
+
+fn has(section: &Section<'_>, unit: Unit) -> bool {
+    section.lines.iter().any(|it| it.question.unit == unit)
+}
+
+fn bars(section: &Section<'_>, unit: Unit) -> String {
+    let lines: Vec<_> = section.lines.iter().filter(|it| it.question.unit == unit).collect();
+    let label = format!("{}: {} over tokio", section.group.name(), unit.name());
+    figure("wide", &caption(unit), || plots::bars(&label, &lines))
+}
+
+/// The workloads in words. A file may be older than the table of workloads.
+fn operations(section: &Section<'_>) -> String {
+    let names = unique(section.lines.iter().map(|it| it.question.workload));
+    let pair = |it: &Workload| {
+        format!("<dt><code>{}</code></dt><dd>{}</dd>\n", it.name, escaped(it.operation))
+    };
+    match names.into_iter().filter_map(named).map(pair).collect::<String>() {
+        none if none.is_empty() => none,
+        some => format!("<dl>\n{some}</dl>\n"),
     }
-    text
+}
+
+/// What is there for those who want to know.
+fn details(summary: &str, content: &str) -> String {
+    match content {
+        "" => String::new(),
+        _ => format!("<details><summary>{summary}</summary>\n{content}</details>\n"),
+    }
 }
 
 /// Whose color is which.

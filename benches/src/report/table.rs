@@ -67,7 +67,8 @@ A/A: how far bowerbird's ratios to itself lie apart; a difference that is not la
 ";
 
 /// The title of a table.
-pub(super) fn heading(name: &str, style: Style) -> String {
+#[must_use]
+pub fn heading(name: &str, style: Style) -> String {
     match style {
         Style::Plain => format!("{name}\n\n"),
         Style::Colored => format!("\x1b[1m{name}\x1b[0m\n\n"),

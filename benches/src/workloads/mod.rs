@@ -1,6 +1,15 @@
 //! The work, a file per group, and the table of all of it.
 
+pub mod accepting;
+pub mod blocking;
+pub mod io;
+pub mod languages;
+pub mod memory;
+pub mod scale;
 pub mod scheduler;
+pub mod sync;
+pub mod time;
+pub mod waiting;
 
 use crate::column::{Column, Failure, Setup};
 use crate::contender::Contender;
@@ -172,16 +181,27 @@ impl Workload {
         self
     }
 
-    /// The note about a contender's row.
+    /// The note about a contender's row. One that is empty is none.
     #[must_use]
     pub fn note(&self, contender: Contender) -> Option<&'static str> {
-        self.notes.iter().find(|it| it.0 == contender).map(|it| it.1)
+        self.notes.iter().find(|it| it.0 == contender).map(|it| it.1).filter(|it| !it.is_empty())
     }
 }
 
 /// All workloads, in the order of tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    [scheduler::WORKLOADS].into_iter().flatten()
+    [
+        scheduler::WORKLOADS,
+        sync::WORKLOADS,
+        time::WORKLOADS,
+        languages::WORKLOADS,
+        io::WORKLOADS,
+        blocking::WORKLOADS,
+        memory::WORKLOADS,
+        scale::WORKLOADS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The one with that name.

@@ -22,7 +22,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload(
         "spawn_1000_then_join",
         "a task spawns 1,000 others, then awaits them",
-        on_each!(spawn_then_join),
+        on_each!(spawn_then_join, languages),
     ),
     workload("spawn_and_await", "a task spawns one and awaits it", on_each!(spawn_and_await)),
     workload(
@@ -43,7 +43,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload(
         "ping_pong",
         "spawn a task, two oneshots, wait for its answer and its end",
-        on_each!(ping_pong),
+        on_each!(ping_pong, languages),
     ),
     workload("ring_1000", "a token goes on to the next of 1,000 tasks", on_each!(ring)),
     workload(

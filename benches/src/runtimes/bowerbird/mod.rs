@@ -1,5 +1,13 @@
 //! bowerbird's multi-threaded runtime.
 
+mod accepting;
+mod behaviours;
+mod files;
+mod primitives;
+mod sockets;
+mod timing;
+mod waiting;
+
 use crate::{Runtime, pin};
 use bowerbird::{
     runtime::{self, Builder, Unhandled},

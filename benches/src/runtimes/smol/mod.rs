@@ -1,5 +1,13 @@
 //! smol: async-executor for tasks, async-io for sockets and timers.
 
+mod accepting;
+mod behaviours;
+mod files;
+mod primitives;
+mod sockets;
+mod timing;
+mod waiting;
+
 use crate::Runtime;
 use async_channel as channel;
 use async_executor::{Executor, Task};

@@ -1,5 +1,13 @@
 //! tokio's multi-threaded runtime.
 
+mod accepting;
+mod behaviours;
+mod files;
+mod primitives;
+mod sockets;
+mod timing;
+mod waiting;
+
 use crate::{Runtime, pin};
 use std::{future::Future, time::Duration};
 use tokio::{

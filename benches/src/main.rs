@@ -12,7 +12,7 @@ mod commands;
 
 use bowerbird_bench::heap::Counting;
 use clap::{Parser, Subcommand};
-use commands::{behave, behaviours, compare, list, load, measure, sample, scale, serve};
+use commands::{behave, behaviours, compare, list, load, measure, report, sample, scale, serve};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -37,6 +37,8 @@ enum Command {
     Behaviours(behaviours::Args),
     /// List the workloads
     List(list::Args),
+    /// Show the file of a run again, or compare two runs
+    Report(report::Args),
     /// Run a server on a runtime, until standard input is closed
     Serve(serve::Args),
     /// Ask a server for as much as it answers, and tell how that went
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Behaviours(args) => behaviours::run(&args),
         Command::Behave(args) => behave::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Measure(args) => measure::run(&args),

@@ -8,11 +8,14 @@ use bowerbird_bench::{
     header::Header,
     languages,
     progress::Progress,
-    report::table::{self, Style},
+    report::{
+        html,
+        table::{self, Style},
+    },
     workloads::Group,
 };
 use std::{
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -106,7 +109,7 @@ pub(crate) fn keep(document: &Document, common: &Common) -> Done {
     }
     if let Some(path) = &common.html {
         let error = |error| format!("{} cannot be written: {error}", path.display());
-        fs::write(path, "").map_err(error)?;
+        html::write(document, path).map_err(error)?;
     }
     Ok(if document.missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -8,6 +8,7 @@ pub(crate) mod compare;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod measure;
+pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod scale;
 pub(crate) mod serve;

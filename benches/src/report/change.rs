@@ -156,12 +156,13 @@ pub fn table(before: &Header, after: &Header, changes: &[Change<'_>], style: Sty
 const LEGEND: &str = "\
 better: how many times the second run is better, by itself and relative to tokio.
 noise: what a run shows against itself, the larger of the two. slower: or larger, or more.
+If the ratio has moved and the median has not, it was tokio that moved.
 ";
 
 /// In what the runs differ, other than when they were.
 fn differences(before: &Header, after: &Header) -> Vec<String> {
     let known = |header: &Header| {
-        let facts = header.facts().into_iter().filter(|(name, _)| *name != "versions");
+        let facts = header.facts().into_iter().filter(|it| !["date", "versions"].contains(&it.0));
         let facts = facts.map(|(name, value)| (name.to_owned(), value));
         facts.chain(header.versions.iter().cloned()).collect::<Vec<_>>()
     };
@@ -286,5 +287,6 @@ cancel             1k        1  ns cpu/op   900 → 900  ×1.00   0.50 → 0.50 
 
 better: how many times the second run is better, by itself and relative to tokio.
 noise: what a run shows against itself, the larger of the two. slower: or larger, or more.
+If the ratio has moved and the median has not, it was tokio that moved.
 ";
 }

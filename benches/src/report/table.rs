@@ -52,6 +52,7 @@ pub fn of(document: &Document, style: Style) -> String {
     if !document.missed.is_empty() {
         text += &heading("not measured", style);
         for line in missed(&document.missed) {
+            let line = if style == Style::Markdown { line.replace('<', "&lt;") } else { line };
             text += &format!("- {line}\n");
         }
         text.push('\n');
@@ -108,8 +109,12 @@ fn where_missed(places: &[&Missed]) -> String {
     if let [Missed { workload, workers, size: count, .. }] = places {
         return format!("{workload}, workers {workers}, size {}", size(*count));
     }
-    let mut names: Vec<_> = places.iter().map(|it| &*it.workload).collect();
-    names.dedup();
+    let mut names: Vec<&str> = vec![];
+    for it in places {
+        if !names.contains(&&*it.workload) {
+            names.push(&it.workload);
+        }
+    }
     names.join(", ")
 }
 

@@ -35,8 +35,8 @@ impl Axis {
     /// Ratios: powers of two, but not more than a few; some others if there would be
     /// hardly any. Each with its name: `1/2`, `1`, `1.5`.
     pub(super) fn ratios(&self) -> Vec<(f64, String)> {
-        const NEAR_ONE: [f64; 8] = [0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0];
-        if self.high / self.low < 5.0 {
+        const NEAR_ONE: [f64; 10] = [0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0];
+        if self.high / self.low < 7.0 {
             return NEAR_ONE
                 .into_iter()
                 .filter(|it| self.has(*it))

@@ -9,7 +9,7 @@ use crate::{
     contender::Contender,
     document::{Missed, Part},
     elsewhere::{self, output_within},
-    measure::Measured,
+    measure::{Measured, Plan},
     workloads::{Group, Workload, all},
 };
 use std::{os::unix::process::CommandExt, time::Duration};
@@ -31,7 +31,7 @@ pub struct Campaign {
 }
 
 /// How thoroughly something is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Pace {
     /// All of a workload's sizes, some seconds each.
     Full,
@@ -50,33 +50,29 @@ pub struct Set {
     pub size: u64,
 }
 
-/// How long the rounds of a set go on.
-struct Effort {
-    budget: Duration,
-    sample: Duration,
-    min_rounds: usize,
-    max_rounds: usize,
-    /// When a set is given up: much later than any that works.
-    limit: Duration,
-}
-
 impl Pace {
-    fn effort(self) -> Effort {
+    /// The rounds of one set.
+    #[must_use]
+    pub fn plan(self, workers: usize, size: u64) -> Plan {
+        let (budget, sample, rounds) = match self {
+            Self::Full => (Duration::from_secs(4), Duration::from_millis(5), 5..=51),
+            Self::Quick => (Duration::from_millis(300), Duration::from_millis(3), 3..=11),
+        };
+        Plan { workers, size, budget, sample, rounds }
+    }
+
+    /// When a set is given up: much later than any that works.
+    fn limit(self) -> Duration {
         match self {
-            Self::Full => Effort {
-                budget: Duration::from_secs(4),
-                sample: Duration::from_millis(5),
-                min_rounds: 5,
-                max_rounds: 51,
-                limit: Duration::from_secs(180),
-            },
-            Self::Quick => Effort {
-                budget: Duration::from_millis(300),
-                sample: Duration::from_millis(3),
-                min_rounds: 3,
-                max_rounds: 11,
-                limit: Duration::from_secs(60),
-            },
+            Self::Full => Duration::from_secs(180),
+            Self::Quick => Duration::from_secs(60),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Quick => "quick",
         }
     }
 }
@@ -113,19 +109,15 @@ impl Campaign {
     }
 
     fn together(&self, set: Set, contenders: &[Contender]) -> Result<Vec<Measured>, String> {
-        let effort = self.pace.effort();
         let names: Vec<_> = contenders.iter().map(|it| it.name()).collect();
         let mut command = elsewhere::this_program();
         command
             .args(["measure", set.workload.name, "--contenders", &names.join(",")])
             .args(["--workers", &set.workers.to_string(), "--size", &set.size.to_string()])
-            .args(["--budget-ms", &effort.budget.as_millis().to_string()])
-            .args(["--sample-us", &effort.sample.as_micros().to_string()])
-            .args(["--min-rounds", &effort.min_rounds.to_string()])
-            .args(["--max-rounds", &effort.max_rounds.to_string()])
+            .args(["--pace", self.pace.name()])
             // What it starts is killed with it.
             .process_group(0);
-        let output = output_within(&mut command, effort.limit)?;
+        let output = output_within(&mut command, self.pace.limit())?;
         serde_json::from_str(output.trim())
             .map_err(|error| format!("printed no measurements: {error}"))
     }

@@ -76,49 +76,71 @@ pub struct Inside<R> {
     runtime: R,
     work: fn(&R, u64) -> Outcome,
     setup: Setup,
-    /// How often a sample calls the work; zero until the first has told.
+    /// Where a call is too short to be timed by itself; known after the first.
+    repeat: Option<Repeat>,
+}
+
+/// What fills a sample.
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
     calls: u32,
+    /// Of one call.
+    operations: u64,
 }
 
 impl<R: Runtime> Inside<R> {
     /// Starts the runtime.
     #[must_use]
     pub fn new(setup: &Setup, work: fn(&R, u64) -> Outcome) -> Self {
-        Self { runtime: R::new(setup.workers), work, setup: *setup, calls: 0 }
+        Self { runtime: R::new(setup.workers), work, setup: *setup, repeat: None }
     }
 
     fn call(&self) -> Outcome {
         (self.work)(&self.runtime, self.setup.size)
     }
 
-    /// How many calls fill a sample, tried after two that warm up.
-    fn calibrate(&self) -> u32 {
+    /// How many calls fill a sample. Two warm up, unless the first took as long as that.
+    fn calibrate(&self, first: Duration) -> u32 {
+        let sample = self.setup.sample;
+        if first >= 10 * sample {
+            return 1;
+        }
         self.call();
         self.call();
-        let once = clock::time(|| drop(self.call())).wall.as_secs_f64();
-        (self.setup.sample.as_secs_f64() / once.max(1e-9)).ceil().clamp(1.0, 1e9) as u32
+        let once = clock::time(|| drop(self.call())).wall;
+        (sample.as_secs_f64() / once.as_secs_f64().max(1e-9)).ceil().clamp(1.0, 1e9) as u32
+    }
+
+    fn timed(&self, repeat: Repeat) -> Sample {
+        let took = clock::time(|| (0..repeat.calls).for_each(|_| drop(self.call())));
+        per_operation(took, repeat.operations * u64::from(repeat.calls))
     }
 }
 
 impl<R: Runtime> Column for Inside<R> {
     fn sample(&mut self) -> Result<Sample, Failure> {
-        let (operations, took) = match self.call() {
-            Outcome::Sample(sample) => return Ok(sample),
-            Outcome::Timed { operations, took } => (operations, took),
+        if let Some(repeat) = self.repeat {
+            return Ok(self.timed(repeat));
+        }
+        let start = clock::now();
+        Ok(match self.call() {
+            Outcome::Sample(sample) => sample,
+            Outcome::Timed { operations, took } => per_operation(took, operations),
             Outcome::Operations(operations) => {
-                if self.calls == 0 {
-                    self.calls = self.calibrate();
-                }
-                let took = clock::time(|| (0..self.calls).for_each(|_| drop(self.call())));
-                (operations * u64::from(self.calls), took)
+                let repeat = Repeat { calls: self.calibrate(start.elapsed()), operations };
+                self.repeat = Some(repeat);
+                self.timed(repeat)
             }
-        };
-        let nanos = |took: Duration| took.as_secs_f64() * 1e9 / operations as f64;
-        Ok(Sample::of([
-            (Unit::CpuPerOperation, nanos(took.cpu)),
-            (Unit::WallPerOperation, nanos(took.wall)),
-        ]))
+        })
     }
+}
+
+fn per_operation(took: clock::Took, operations: u64) -> Sample {
+    let nanos = |took: Duration| took.as_secs_f64() * 1e9 / operations as f64;
+    Sample::of([
+        (Unit::CpuPerOperation, nanos(took.cpu)),
+        (Unit::WallPerOperation, nanos(took.wall)),
+    ])
 }
 
 impl<R> fmt::Debug for Inside<R> {

@@ -20,12 +20,13 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{
     any::Any,
+    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
 /// How long to go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// With how many threads that run tasks.
     pub workers: usize,
@@ -33,10 +34,8 @@ pub struct Plan {
     pub size: u64,
     /// No new round after this, unless there have been too few.
     pub budget: Duration,
-    /// At least so many rounds.
-    pub min_rounds: usize,
-    /// At most so many.
-    pub max_rounds: usize,
+    /// At least so many rounds, and at most so many.
+    pub rounds: RangeInclusive<usize>,
     /// How long a sample should go on.
     pub sample: Duration,
 }
@@ -81,8 +80,9 @@ pub fn measure(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Ve
     // Warms up, and finds out how much is a sample.
     columns.iter_mut().for_each(|it| drop(it.sample()));
     let start = clock::now();
+    let (&least, &most) = (plan.rounds.start(), plan.rounds.end());
     let mut rounds = 0;
-    while rounds < plan.min_rounds || rounds < plan.max_rounds && start.elapsed() < plan.budget {
+    while rounds < least || rounds < most && start.elapsed() < plan.budget {
         for turn in 0..columns.len() {
             let index = (turn + rounds) % columns.len();
             if let Some((readings, latencies)) = columns[index].sample() {
@@ -176,8 +176,7 @@ mod tests {
         workers: 1,
         size: 1,
         budget: Duration::ZERO,
-        min_rounds: 3,
-        max_rounds: 9,
+        rounds: 3..=9,
         sample: Duration::from_micros(1),
     };
 

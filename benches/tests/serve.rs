@@ -104,10 +104,9 @@ fn a_load_without_a_server_says_whom_it_did_not_reach() {
 #[test]
 fn servers_are_measured_beside_each_other() {
     for workload in ["tcp_echo_64b", "tcp_proxy"] {
-        let rounds = ["--budget-ms", "0", "--min-rounds", "1", "--max-rounds", "1"];
-        let how = ["--workers", "1", "--size", "2", "--sample-us", "3000"];
+        let how = ["--workers", "1", "--size", "2", "--pace", "quick"];
         let who = ["measure", workload, "--contenders", "bowerbird,tokio,smol,raw"];
-        let output = run(&[&who[..], &how, &rounds].concat());
+        let output = run(&[&who[..], &how].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let columns: Vec<Measured> = serde_json::from_slice(&output.stdout).expect("it is JSON");
         let contenders: Vec<_> = columns.iter().map(|it| it.contender).collect();

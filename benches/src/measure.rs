@@ -13,8 +13,9 @@ use crate::{
     column::{Column, Failure, Setup},
     contender::Contender,
     elsewhere::Elsewhere,
+    pin,
     reading::{Reading, latencies},
-    workloads::{Place, Workload},
+    workloads::{Group, Place, Workload},
 };
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,14 @@ struct Running {
 /// Measures `workload` on those of `contenders` that offer it, bowerbird twice.
 #[must_use]
 pub fn measure(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Measured> {
+    match workload.group {
+        // Servers have a place of their own, apart from their clients.
+        Group::Io => in_turn(workload, contenders, plan),
+        _ => pin::together(plan.workers, || in_turn(workload, contenders, plan)),
+    }
+}
+
+fn in_turn(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Measured> {
     let again = contenders.contains(&Contender::Bowerbird).then_some((Contender::Bowerbird, true));
     let all = contenders.iter().map(|&contender| (contender, false)).chain(again);
     let mut columns: Vec<_> =
@@ -167,10 +176,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        reading::{Sample, Unit},
-        workloads::Group,
-    };
+    use crate::reading::{Sample, Unit};
 
     const PLAN: Plan = Plan {
         workers: 1,

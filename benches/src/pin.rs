@@ -3,12 +3,18 @@
 //! A kernel likes to start a woken thread where its waker runs. Left alone, two
 //! workers on a small machine share a processor in some runs and not in others, and
 //! the benchmark measures that. So workers are pinned, those of all runtimes alike.
+//!
+//! One worker is not alone either: whoever calls `block_on`, a blocking closure or a plain
+//! thread wakes it and is woken by it, and that takes ten times as long across processors
+//! as on one. Left alone, one runtime's worker finds itself beside its caller for a whole
+//! run, another's does not, and the benchmark measures that. So with one worker all
+//! threads are on one processor, the caller among them.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A hook for starting threads: pins each to the next of the processors which the
-/// calling thread may use now. For one worker it does nothing, and elsewhere than on
-/// Linux neither.
+/// calling thread may use now. For one worker it does nothing, since [`together`] has
+/// done it already; and elsewhere than on Linux neither.
 pub fn in_turn(workers: usize) -> impl Fn() + Send + Sync + 'static {
     let cpus = match workers {
         1 => vec![],
@@ -36,6 +42,15 @@ pub fn on<T>(cpu: usize, work: impl FnOnce() -> T) -> T {
     let done = work();
     system::pin_to(&before);
     done
+}
+
+/// Does `work` where so many workers are measured. One is on one processor with all threads
+/// that `work` starts, and with the calling one; several choose for themselves.
+pub fn together<T>(workers: usize, work: impl FnOnce() -> T) -> T {
+    match processors().last() {
+        Some(&cpu) if workers == 1 => on(cpu, work),
+        _ => work(),
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -102,6 +117,15 @@ mod tests {
             assert_eq!(on(cpu, || thread::spawn(processors).join().expect("it ends")), [cpu]);
         }
         assert_eq!(processors(), all, "the caller does not");
+    }
+
+    #[test]
+    fn one_worker_is_where_its_caller_is_and_several_are_not() {
+        let all = processors();
+        let seen = || (processors(), thread::spawn(processors).join().expect("it ends"));
+        let (caller, worker) = together(1, seen);
+        assert_eq!((caller.len(), &caller), (1, &worker));
+        assert_eq!(together(2, seen), (all.clone(), all));
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub trait Runtime: Sized + Send + Sync + 'static {
         on_left_running: impl Fn(usize) + Send + Sync + 'static,
     ) -> Self;
 
-    /// One whose workers, if there are several, have a processor each.
+    /// One whose workers, if there are several, have a processor each. One worker stays
+    /// where the caller is: see [`pin`].
     #[must_use]
     fn new(workers: usize) -> Self {
         Self::with_hooks(workers, pin::in_turn(workers), |_| ())

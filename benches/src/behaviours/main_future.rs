@@ -5,7 +5,7 @@
 //! wakes a thread.
 
 use super::{Answer, Question, Situation, Unit};
-use crate::{Runtime, spread::Spread, workloads::scheduler::round_trips};
+use crate::{Runtime, pin, spread::Spread, workloads::scheduler::round_trips};
 use std::thread;
 
 /// The file's part of the list.
@@ -45,7 +45,9 @@ fn main_over_tasks<R: Runtime>(workers: usize, trials: usize, rounds: u64) -> Sp
             Spread::of(ratios)
         })
     };
-    thread::scope(|scope| scope.spawn(program).join().expect("the program ends"))
+    pin::together(workers, || {
+        thread::scope(|scope| scope.spawn(program).join().expect("the program ends"))
+    })
 }
 
 #[cfg(test)]

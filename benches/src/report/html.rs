@@ -67,7 +67,8 @@ eight of ten of those ratios, drawn grey behind the bars. A difference that is n
 noise, and the row is <b>level</b>.</p>
 <p>With one worker <b>processor time</b> is read, which does not run while another program has
 the processor; with several the <b>wall</b> is read, because processor time hides that one waits
-for the other. Workers are pinned if there are several, those of all runtimes alike.</p>
+for the other. Workers are pinned, those of all runtimes alike: several have a processor each,
+one has a processor with all other threads of the process.</p>
 ";
 
 /// Down to the facts.

@@ -16,7 +16,7 @@
 //! is that started them. So a round trip may have its closure on one processor and
 //! its task on another, and is then two wake-ups across, which take several times as
 //! long as the rest: look at the smallest and the largest value there, not at
-//! the median alone. With one worker nothing is pinned.
+//! the median alone. With one worker all threads are on one processor.
 
 mod files;
 

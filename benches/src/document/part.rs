@@ -3,7 +3,7 @@
 //! A ratio above 1 means faster or cheaper than tokio. It is the median of the ratios
 //! of neighbours, tokio's value over this one's (or the other way round, where more is
 //! better). `aa_spread` is what bowerbird shows against itself: the width of the band
-//! in which eight of ten of its ratios lie. A difference that is not larger is noise.
+//! in which 1 and eight of ten of its ratios lie. A difference that is not larger is noise.
 
 use crate::{
     contender::Contender,
@@ -211,14 +211,16 @@ fn ratios(unit: Unit, one: &Measured, other: &Measured) -> Option<Vec<f64>> {
     ratios.iter().all(|it| it.is_finite() && *it > 0.0).then_some(ratios)
 }
 
-/// The width of the band that holds eight of ten ratios of bowerbird to itself.
+/// The width of the band that holds 1 and eight of ten ratios of bowerbird to itself. Where
+/// all of them lie close together but not at 1, that is no more real than where they are
+/// far apart: so it is with what is counted only once for each column.
 fn against_itself(unit: Unit, all: &[Measured]) -> Option<f64> {
     let column =
         |again| all.iter().find(|it| it.contender == Contender::Bowerbird && it.again == again);
     let mut ratios = ratios(unit, column(false)?, column(true)?)?;
     ratios.sort_by(f64::total_cmp);
     let at = |part: f64| ratios[((ratios.len() - 1) as f64 * part).round() as usize];
-    Some(at(0.9) - at(0.1))
+    Some(at(0.9).max(1.0) - at(0.1).min(1.0))
 }
 
 #[cfg(test)]
@@ -247,6 +249,16 @@ mod tests {
             assert_eq!(ratios, [Some(3.0), Some(1.0)]);
             assert_eq!(part.rows[0].aa_spread, Some(0.0));
         }
+    }
+
+    #[test]
+    fn a_second_column_that_always_differs_is_noise_too() {
+        let unit = Unit::SystemCalls;
+        let all = [
+            measured(Contender::Bowerbird, false, unit, &[2.0; 3]),
+            measured(Contender::Bowerbird, true, unit, &[2.5; 3]),
+        ];
+        assert_eq!(Part::of(&WORKLOAD, 1, 1, &all).rows[0].aa_spread, Some(0.25));
     }
 
     #[test]

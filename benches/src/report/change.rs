@@ -8,7 +8,7 @@
 //! itself.
 
 use super::{
-    lines::{Rows, sections},
+    lines::{Rows, is_noise, sections},
     number::{number, percent, size},
     sheet::{Cell, Column, Sheet, Tone, or_dash},
     table::{Style, drawn, heading},
@@ -102,7 +102,7 @@ impl<'a> Change<'a> {
         };
         match change {
             None => Trend::Unknown,
-            Some(change) if (change - 1.0).abs() <= self.noise() => Trend::Same,
+            Some(change) if is_noise(change, self.noise()) => Trend::Same,
             Some(change) if change > 1.0 => Trend::Faster,
             Some(_) => Trend::Slower,
         }
@@ -237,6 +237,7 @@ mod tests {
         assert_eq!(trend(unit, (300.0, 1.0), (100.0, 3.0)), Trend::Faster);
         assert_eq!(trend(unit, (100.0, 3.0), (300.0, 3.0)), Trend::Same, "a slow machine");
         assert_eq!(trend(unit, (100.0, 3.0), (104.0, 2.9)), Trend::Same, "less than noise");
+        assert_eq!(trend(unit, (100.0, 1.0), (100.0, 0.951)), Trend::Slower, "as 1.051 is faster");
     }
 
     #[test]

@@ -63,8 +63,8 @@ const HOW_TO_READ: &str = "\
 milliseconds each, and a ratio is that of neighbours: what slows the machine down slows both.
 It is the median of the rounds, with the smallest and the largest.</p>
 <p><b>A/A</b> is bowerbird against a second bowerbird in the same turns: the band that holds
-eight of ten of those ratios, drawn grey behind the bars. A difference that is not larger is
-noise, and the row is <b>level</b>.</p>
+1 and eight of ten of those ratios, drawn grey behind the bars. Who is not farther ahead than
+that, or as many times behind, is <b>level</b>.</p>
 <p>With one worker <b>processor time</b> is read, which does not run while another program has
 the processor; with several the <b>wall</b> is read, because processor time hides that one waits
 for the other. Workers are pinned, those of all runtimes alike: several have a processor each,

@@ -69,17 +69,25 @@ impl<'a> Line<'a> {
     pub fn verdict(&self) -> Option<Verdict> {
         let (ours, tokio) = (self.ours()?, self.of(Contender::Tokio)?);
         let is_better_when_higher = self.question.unit.is_better_when_higher();
+        let overlap = ours.min <= tokio.max && tokio.min <= ours.max;
         let verdict = match ours.ratio_vs_tokio {
-            Some(ratio) if (ratio - 1.0).abs() <= self.aa_spread().unwrap_or(0.0) => Verdict::Level,
+            Some(ratio) if is_noise(ratio, self.aa_spread().unwrap_or(0.0)) => Verdict::Level,
             Some(ratio) if ratio > 1.0 => Verdict::Ahead,
             Some(_) => Verdict::Behind,
-            // One of the two is zero, or was measured less often.
-            None if ours.median == tokio.median => Verdict::Level,
+            // A value of one of the two is zero, or it was measured less often.
+            None if overlap => Verdict::Level,
             None if (ours.median > tokio.median) == is_better_when_higher => Verdict::Ahead,
             None => Verdict::Behind,
         };
         Some(verdict)
     }
+}
+
+/// Whether a ratio is no farther from 1 than noise. To be half as fast is as far as to be
+/// twice as fast: a difference alone would let us win by less than we may lose by.
+#[must_use]
+pub fn is_noise(ratio: f64, noise: f64) -> bool {
+    ratio.max(1.0 / ratio) - 1.0 <= noise
 }
 
 /// The lines of one group.
@@ -208,6 +216,21 @@ mod tests {
         assert_eq!(rows(1.05), Some(Verdict::Level));
         assert_eq!(rows(0.95), Some(Verdict::Level));
         assert_eq!(rows(0.8), Some(Verdict::Behind));
+    }
+
+    #[test]
+    fn behind_is_as_near_as_ahead() {
+        assert!(is_noise(2.0, 1.0) && is_noise(0.5, 1.0));
+        assert!(!is_noise(2.1, 1.0) && !is_noise(1.0 / 2.1, 1.0));
+        assert!(!is_noise(0.2, 1.5), "five times slower is no noise of twice as slow");
+    }
+
+    #[test]
+    fn without_a_ratio_those_that_overlap_are_level() {
+        let unit = Unit::ContextSwitches;
+        let zero_once = |who, median| Row { min: 0.0, ..row("w", who, unit, median, None) };
+        let rows = vec![zero_once(Contender::Bowerbird, 0.01), zero_once(Contender::Tokio, 0.011)];
+        assert_eq!(verdict(rows), Some(Verdict::Level));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub fn of(document: &Document, style: Style) -> String {
 /// How to read it.
 const LEGEND: &str = "\
 over tokio: how many times better than tokio, the median of the rounds (smallest–largest).
-A/A: how far bowerbird's ratios to itself lie apart; a difference that is not larger is level.
+A/A: how far bowerbird's ratios to itself lie apart; who is not farther ahead or behind is level.
 ";
 
 /// The title of a table.
@@ -195,6 +195,6 @@ not measured
 - uvloop: uvloop is not installed: pip install uvloop (ping_pong)
 
 over tokio: how many times better than tokio, the median of the rounds (smallest–largest).
-A/A: how far bowerbird's ratios to itself lie apart; a difference that is not larger is level.
+A/A: how far bowerbird's ratios to itself lie apart; who is not farther ahead or behind is level.
 ";
 }

@@ -97,7 +97,7 @@ fn draw(canvas: &Canvas<'_>, axis: &Axis, line: &Line<'_>, name: &(String, Strin
     let height = line_height(line);
     let middle = top + height / 2;
     if let Some(noise) = line.aa_spread() {
-        let (low, high) = (axis.at(1.0 - noise.min(0.99)), axis.at(1.0 + noise));
+        let (low, high) = (axis.at(1.0 / (1.0 + noise)), axis.at(1.0 + noise));
         canvas.fill([(low, top), (high, top + height)], Ink::Noise, 0.55);
     }
     let left = axis.pixels().0 - 10;

@@ -2,9 +2,13 @@
 //!
 //! A round samples every column once, within some milliseconds, so that whatever
 //! slows the machine down slows all of them; a ratio is that of one round's
-//! neighbours. Another column begins each round: the first of several may have it
-//! better. bowerbird has two columns: what the second shows against the first is
+//! neighbours. bowerbird has two columns: what the second shows against the first is
 //! what the same code shows against itself.
+//!
+//! Whoever comes right after its own kind finds caches and an allocator as it needs them,
+//! and the first of a round may have it better than the last. So the order is another
+//! one each round, until everybody has been everywhere and after everybody else: see
+//! [`order`].
 //!
 //! A column that fails says why and drops out; the others go on.
 
@@ -92,8 +96,7 @@ fn in_turn(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Me
     let (&least, &most) = (plan.rounds.start(), plan.rounds.end());
     let mut rounds = 0;
     while rounds < least || rounds < most && start.elapsed() < plan.budget {
-        for turn in 0..columns.len() {
-            let index = (turn + rounds) % columns.len();
+        for index in order(rounds, columns.len()) {
             if let Some((readings, latencies)) = columns[index].sample() {
                 columns[index].measured.samples.push(readings);
                 columns[index].add(latencies);
@@ -102,6 +105,21 @@ fn in_turn(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Me
         rounds += 1;
     }
     columns.into_iter().map(Running::finish).collect()
+}
+
+/// The order of a round: a Latin square of Williams. The first row goes 0, n − 1, 1, n − 2, 2,
+/// …, the others the same way from other starts. In n rounds each column is once at each
+/// place, and once right after each other one. If n is odd that takes 2n rounds, of
+/// which every other one goes backwards.
+fn order(round: usize, columns: usize) -> Vec<usize> {
+    let is_odd = columns % 2 == 1;
+    let start = if is_odd { round / 2 } else { round };
+    let step = |turn: usize| if turn % 2 == 0 { turn / 2 } else { columns - 1 - turn / 2 };
+    let mut order: Vec<_> = (0..columns).map(|turn| (start + step(turn)) % columns).collect();
+    if is_odd && round % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 fn open(workload: &Workload, plan: &Plan, contender: Contender, again: bool) -> Option<Running> {
@@ -205,6 +223,24 @@ mod tests {
             Contender::Raw => Err(Failure::NotOffered),
             Contender::Go => Err(Failure::Missing("install it".to_owned())),
             contender => Ok(Box::new(Actor(contender, 0))),
+        }
+    }
+
+    #[test]
+    fn everybody_is_everywhere_and_after_everybody_else() {
+        for columns in 1..9 {
+            let rounds = if columns % 2 == 1 { 2 * columns } else { columns };
+            let times = rounds / columns;
+            let orders: Vec<_> = (0..rounds).map(|it| order(it, columns)).collect();
+            let pairs = || orders.iter().flat_map(|it| it.windows(2));
+            for one in 0..columns {
+                for place in 0..columns {
+                    assert_eq!(orders.iter().filter(|it| it[place] == one).count(), times);
+                }
+                for other in (0..columns).filter(|it| *it != one) {
+                    assert_eq!(pairs().filter(|it| **it == [one, other]).count(), times);
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// Where the measurements lie. A median alone does not tell what it is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The one in the middle.
+    /// The one in the middle, or that between the two there.
     pub median: f64,
     /// The smallest.
     pub min: f64,
@@ -26,7 +26,8 @@ impl Spread {
         let (Some(&min), Some(&max)) = (values.first(), values.last()) else {
             panic!("nothing was measured")
         };
-        Self { median: values[values.len() / 2], min, max }
+        let (before, after) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Self { median: before.midpoint(after), min, max }
     }
 }
 
@@ -45,5 +46,11 @@ mod tests {
         let spread = Spread::of([3.0, 1.0, 2.0]);
         assert_eq!(spread, Spread { median: 2.0, min: 1.0, max: 3.0 });
         assert_eq!(spread.to_string(), "2.00 (1.00–3.00)");
+    }
+
+    #[test]
+    fn an_even_number_has_its_middle_between_two() {
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 8.0]).median, 3.0);
+        assert_eq!(Spread::of([7.0]).median, 7.0);
     }
 }

@@ -134,11 +134,18 @@ impl Part {
     #[must_use]
     pub fn of(workload: &Workload, workers: usize, size: u64, measured: &[Measured]) -> Self {
         let mut part = Self::default();
-        for it in measured.iter().filter(|it| !it.again) {
+        for it in measured {
             let (name, runtime) = (workload.name.to_owned(), it.contender);
             if let Some(trouble) = &it.trouble {
                 let what = trouble.what.clone();
-                part.missed.push(Missed { workload: name, runtime, workers, size, what });
+                let missed = Missed { workload: name, runtime, workers, size, what };
+                // bowerbird's two columns may have the same trouble, or only one has any.
+                if !part.missed.contains(&missed) {
+                    part.missed.push(missed);
+                }
+                continue;
+            }
+            if it.again {
                 continue;
             }
             for unit in Unit::ALL {
@@ -226,7 +233,7 @@ fn against_itself(unit: Unit, all: &[Measured]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{column::Failure, reading::Reading};
+    use crate::{column::Failure, measure::Trouble, reading::Reading};
 
     const WORKLOAD: Workload =
         Workload::new(Group::Scheduler, "w", "one", |_| Err(Failure::NotOffered));
@@ -259,6 +266,22 @@ mod tests {
             measured(Contender::Bowerbird, true, unit, &[2.5; 3]),
         ];
         assert_eq!(Part::of(&WORKLOAD, 1, 1, &all).rows[0].aa_spread, Some(0.25));
+    }
+
+    #[test]
+    fn trouble_of_either_column_is_told_once() {
+        let trouble = |again, what: &str| Measured {
+            trouble: Some(Trouble { is_missing: false, what: what.to_owned() }),
+            samples: vec![],
+            ..measured(Contender::Bowerbird, again, Unit::P50, &[])
+        };
+        let missed = |all: &[Measured]| -> Vec<_> {
+            Part::of(&WORKLOAD, 1, 1, all).missed.into_iter().map(|it| it.what).collect()
+        };
+        let well = measured(Contender::Bowerbird, false, Unit::P50, &[1.0]);
+        assert_eq!(missed(&[well, trouble(true, "the sum is 7")]), ["the sum is 7"]);
+        assert_eq!(missed(&[trouble(false, "7"), trouble(true, "7")]), ["7"]);
+        assert_eq!(missed(&[trouble(false, "7"), trouble(true, "8")]), ["7", "8"]);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Timers: short sleeps, and a ticker in a crowd.
 //!
+//! Before each of R3's sleeps the task computes for another part of a millisecond: one sleep
+//! right after the other would begin at a tick always, for a timer that has ticks, and
+//! be as late as can be.
+//!
 //! R8's crowd is ready whenever it is polled, so the gap shows how soon a runtime looks
 //! at its timers while there is something to run. A gap also grows while another
 //! program has the processor; the count of polls does not. A poll of the crowd ends
@@ -7,7 +11,7 @@
 //! yield: otherwise it would never end.
 
 use super::{Answer, Question, Situation, Unit};
-use crate::{Runtime, clock, spread::Spread};
+use crate::{Runtime, clock, spread::Spread, workloads::time::compute_between};
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
@@ -58,10 +62,11 @@ fn short_sleeps<R: Runtime>() -> Vec<Answer> {
 }
 
 /// How much later than asked a task goes on that sleeps: the median.
-fn oversleep<R: Runtime>(duration: Duration, trials: usize) -> Duration {
+fn oversleep<R: Runtime>(duration: Duration, trials: u64) -> Duration {
     R::new(2).run(async move {
         let mut late = vec![];
-        for _ in 0..trials {
+        for trial in 0..trials {
+            compute_between(trial);
             let start = clock::now();
             R::sleep(duration).await;
             let took = start.elapsed();

@@ -156,7 +156,7 @@ fn lateness<R: Runtime>(runtime: &R, sleeps: u64, asked: Duration) -> Outcome {
     let (late, cpu) = runtime.run(async move {
         let (mut late, mut cpu) = (latencies(), Duration::ZERO);
         for number in 0..sleeps {
-            compute_for(pause(number));
+            compute_between(number);
             let stopwatch = Stopwatch::start();
             R::sleep(asked).await;
             let took = stopwatch.elapsed();
@@ -168,7 +168,13 @@ fn lateness<R: Runtime>(runtime: &R, sleeps: u64, asked: Duration) -> Outcome {
     Outcome::Sample(few(late, cpu))
 }
 
-/// How long to compute before a sleep: another part of a millisecond each time.
+/// Computes before the sleep with that number: for another part of a millisecond each
+/// time, so that sleeps begin anywhere between two ticks of a timer that has some.
+pub(crate) fn compute_between(number: u64) {
+    compute_for(pause(number));
+}
+
+/// How long to compute before a sleep.
 fn pause(number: u64) -> Duration {
     // Steps by the golden ratio lie evenly, however many they are.
     const STEP: u64 = 618_034;

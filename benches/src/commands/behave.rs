@@ -2,7 +2,7 @@
 //! answers as one line of JSON.
 
 use super::Done;
-use bowerbird_bench::{behaviours, contender::Contender};
+use bowerbird_bench::{behaviours, contender::Contender, system};
 use std::process::ExitCode;
 
 /// What is observed.
@@ -15,6 +15,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
+    system::end_with_parent();
     let Args { situation, runtime } = args;
     let found = behaviours::named(situation);
     let found = found.ok_or_else(|| format!("there is no situation {situation:?}"))?;

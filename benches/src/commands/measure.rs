@@ -2,7 +2,7 @@
 //! was measured as one line of JSON.
 
 use super::{Done, workload};
-use bowerbird_bench::{campaign::Pace, contender::Contender, measure};
+use bowerbird_bench::{campaign::Pace, contender::Contender, measure, system};
 use std::process::ExitCode;
 
 /// What is measured.
@@ -22,6 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
+    system::end_with_parent();
     let plan = args.pace.plan(args.workers, args.size);
     let measured = measure::measure(workload(&args.workload)?, &args.contenders, &plan);
     let json = serde_json::to_string(&measured).map_err(|error| error.to_string())?;

@@ -2,7 +2,7 @@
 //! as one line of JSON.
 
 use super::{Done, workload};
-use bowerbird_bench::{column::Setup, contender::Contender};
+use bowerbird_bench::{column::Setup, contender::Contender, system};
 use std::{process::ExitCode, time::Duration};
 
 /// What is sampled.
@@ -19,6 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
+    system::end_with_parent();
     let &Args { contender, workers, size, .. } = args;
     let setup = Setup { contender, workers, size, sample: Duration::from_millis(5) };
     let open = workload(&args.workload)?.open;

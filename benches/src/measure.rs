@@ -112,11 +112,11 @@ fn in_turn(workload: &Workload, contenders: &[Contender], plan: &Plan) -> Vec<Me
 /// place, and once right after each other one. If n is odd that takes 2n rounds, of
 /// which every other one goes backwards.
 fn order(round: usize, columns: usize) -> Vec<usize> {
-    let is_odd = columns % 2 == 1;
+    let is_odd = !columns.is_multiple_of(2);
     let start = if is_odd { round / 2 } else { round };
-    let step = |turn: usize| if turn % 2 == 0 { turn / 2 } else { columns - 1 - turn / 2 };
+    let step = |turn: usize| if turn.is_multiple_of(2) { turn / 2 } else { columns - 1 - turn / 2 };
     let mut order: Vec<_> = (0..columns).map(|turn| (start + step(turn)) % columns).collect();
-    if is_odd && round % 2 == 1 {
+    if is_odd && !round.is_multiple_of(2) {
         order.reverse();
     }
     order

@@ -24,7 +24,8 @@ pub const WORKLOADS: &[Workload] = &[
         "a task spawns 1,000 others, then awaits them",
         on_each!(spawn_then_join, languages),
     ),
-    workload("spawn_and_await", "a task spawns one and awaits it", on_each!(spawn_and_await)),
+    workload("spawn_and_await", "a task spawns one and awaits it", on_each!(spawn_and_await))
+        .sizes(&[10_000], &[5_000]),
     workload(
         "spawn_outside_idle",
         "a thread spawns a task on an idle runtime, and hears of its end",
@@ -78,7 +79,8 @@ pub const WORKLOADS: &[Workload] = &[
         on_each!(wake_from_thread),
     )
     .sizes(&[200], &[50]),
-    workload("cancel", "spawn a task, let it wait, end it, wait for its end", on_each!(cancel)),
+    workload("cancel", "spawn a task, let it wait, end it, wait for its end", on_each!(cancel))
+        .sizes(&[10_000], &[5_000]),
     workload("gather_10000", "gather the outputs of 10,000 tasks: one of them", on_each!(gather))
         .sizes(&[10_000], &[10_000]),
     workload(
@@ -251,7 +253,8 @@ fn uneven<R: Runtime>(runtime: &R, tasks: u64) -> Outcome {
 
 /// Computes for as long as each of `lengths` says, a task each, spawned by one of
 /// them. The reading is the time from the first spawn to the end of the last, over
-/// that of the same computations without a runtime, divided among the workers.
+/// that of the same computations without a runtime, divided among the workers, or among
+/// the processors if those are fewer.
 fn fan_out<R: Runtime>(runtime: &R, lengths: &[Duration]) -> Outcome {
     let steps_per_second = steps_per_second();
     let steps = |length: &Duration| (length.as_secs_f64() * steps_per_second) as u64;
@@ -263,7 +266,7 @@ fn fan_out<R: Runtime>(runtime: &R, lengths: &[Duration]) -> Outcome {
         }
         start.elapsed()
     };
-    let workers = runtime.workers();
+    let workers = runtime.workers().min(processors());
     let makespan = runtime.run(async move {
         let start = clock::now();
         let tasks: Vec<_> =
@@ -277,6 +280,11 @@ fn fan_out<R: Runtime>(runtime: &R, lengths: &[Duration]) -> Outcome {
     });
     let ideal = serial.as_secs_f64() / workers as f64;
     Outcome::Sample(Sample::of([(Unit::OverIdeal, makespan.as_secs_f64() / ideal)]))
+}
+
+/// How many workers can compute at the same time.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(usize::MAX, usize::from)
 }
 
 /// Multiplies so many times.

@@ -18,7 +18,7 @@
 
 use super::{
     listening::Listening,
-    protocol::{Kind, ONE_REQUEST, pattern},
+    protocol::{BUFFER, Kind, ONE_REQUEST, pattern},
     server::send_at_once,
 };
 use crate::pin;
@@ -243,6 +243,8 @@ impl Turn for Echo {
         buffer: &mut [u8],
         peer: Peer,
     ) -> io::Result<Then> {
+        // As much at a time as everybody else.
+        let buffer = &mut buffer[..BUFFER];
         loop {
             let sent = send(stream, &self.unsent)?;
             drop(self.unsent.drain(..sent));

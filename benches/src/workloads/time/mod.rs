@@ -36,8 +36,10 @@ use std::{future::ready, time::Duration};
 /// The group's part of the table.
 pub const WORKLOADS: &[Workload] = &[
     workload("timeout_ready", "a timeout around a future that is ready", on_each!(timeout_ready))
+        .sizes(&[100_000], &[20_000])
         .workers(Workers::One),
-    workload("timeout_yield", "a timeout around a yield", on_each!(timeout_yield)),
+    workload("timeout_yield", "a timeout around a yield", on_each!(timeout_yield))
+        .sizes(&[10_000], &[5_000]),
     workload(
         "sleep_many",
         "tasks sleep for 50 ms, all at once: what one costs beyond the 50 ms",

@@ -86,6 +86,9 @@ pub(crate) fn measure(
     if sets.is_empty() {
         return Err("no workload is meant: `bowerbird-bench list` prints all of them".to_owned());
     }
+    if cfg!(debug_assertions) {
+        eprintln!("this program is not optimized, so its figures mean nothing: use --release");
+    }
     [&common.json, &common.html].into_iter().flatten().try_for_each(|it| can_be_written(it))?;
     let mut document = Document::new(Header::of_this_run());
     let is_asked = |name: &str| campaign.against.iter().any(|it| it.name() == name);
@@ -135,7 +138,24 @@ fn campaign(
     };
     against.retain(|it| *it != Contender::Bowerbird);
     let pace = if common.quick { Pace::Quick } else { Pace::Full };
-    Ok(Campaign { against, groups, only, workers: common.workers.clone(), pace })
+    Ok(Campaign {
+        against: once(against),
+        groups,
+        only,
+        workers: once(common.workers.clone()),
+        pace,
+    })
+}
+
+/// Each of them once, where it stands first: a row that is there twice answers nothing.
+fn once<T: PartialEq>(all: Vec<T>) -> Vec<T> {
+    let mut seen = vec![];
+    for it in all {
+        if !seen.contains(&it) {
+            seen.push(it);
+        }
+    }
+    seen
 }
 
 /// All that can be asked on this machine.
@@ -143,4 +163,18 @@ fn here() -> Vec<Contender> {
     let mut all = vec![Contender::Tokio, Contender::Smol, Contender::Raw];
     all.extend(languages::installed());
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_twice_is_measured_once() {
+        let common = Common { workers: vec![2, 1, 2], quick: true, json: None, html: None };
+        let against = [Contender::Smol, Contender::Bowerbird, Contender::Tokio, Contender::Smol];
+        let campaign = campaign(&against, vec![], vec![], &common).expect("all of it is there");
+        assert_eq!(campaign.workers, [2, 1]);
+        assert_eq!(campaign.against, [Contender::Smol, Contender::Tokio]);
+    }
 }

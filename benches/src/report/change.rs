@@ -5,7 +5,8 @@
 //! measured in the same seconds. Counts, such as allocations, need no control.
 //!
 //! A change is flagged when it is larger than what each of the two runs shows against
-//! itself.
+//! itself. The control has noise of its own, which nobody has measured: where the ratio
+//! has moved and bowerbird's own time has not, it was tokio.
 
 use super::{
     lines::{Rows, is_noise, sections},
@@ -37,6 +38,8 @@ pub enum Trend {
     Same,
     /// The other way.
     Slower,
+    /// The ratio has moved, and we have not: a busy machine may be hard on tokio alone.
+    TokioMoved,
     /// There is no control.
     Unknown,
 }
@@ -49,6 +52,7 @@ impl Trend {
             Self::Faster => "faster",
             Self::Same => "same",
             Self::Slower => "slower",
+            Self::TokioMoved => "tokio moved",
             Self::Unknown => "no control",
         }
     }
@@ -58,7 +62,7 @@ impl Trend {
             Self::Faster => Tone::Good,
             Self::Slower => Tone::Bad,
             Self::Same => Tone::Plain,
-            Self::Unknown => Tone::Faint,
+            Self::TokioMoved | Self::Unknown => Tone::Faint,
         }
     }
 }
@@ -100,9 +104,12 @@ impl<'a> Change<'a> {
             true => Some(self.of_median()),
             false => self.of_ratio(),
         };
+        let is_noise = |it| is_noise(it, self.noise());
+        let has_moved = !is_noise(self.of_median());
         match change {
             None => Trend::Unknown,
-            Some(change) if is_noise(change, self.noise()) => Trend::Same,
+            Some(change) if is_noise(change) => Trend::Same,
+            Some(_) if !has_moved => Trend::TokioMoved,
             Some(change) if change > 1.0 => Trend::Faster,
             Some(_) => Trend::Slower,
         }
@@ -144,9 +151,13 @@ pub fn table(before: &Header, after: &Header, changes: &[Change<'_>], style: Sty
     }
     text += "\n";
     text += &drawn(&sheet(changes), style);
-    let [slower, faster, same, unknown] =
-        [Trend::Slower, Trend::Faster, Trend::Same, Trend::Unknown].map(|it| count(changes, it));
+    let [slower, faster, same, tokio, unknown] =
+        [Trend::Slower, Trend::Faster, Trend::Same, Trend::TokioMoved, Trend::Unknown]
+            .map(|it| count(changes, it));
     text += &format!("\n{slower} slower, {faster} faster, {same} within noise");
+    if tokio > 0 {
+        text += &format!(", {tokio} where tokio moved");
+    }
     if unknown > 0 {
         text += &format!(", {unknown} without tokio as a control");
     }
@@ -156,7 +167,7 @@ pub fn table(before: &Header, after: &Header, changes: &[Change<'_>], style: Sty
 const LEGEND: &str = "\
 better: how many times the second run is better, by itself and relative to tokio.
 noise: what a run shows against itself, the larger of the two. slower: or larger, or more.
-If the ratio has moved and the median has not, it was tokio that moved.
+tokio moved: the ratio is another one, and our median is not.
 ";
 
 /// In what the runs differ, other than when they were.
@@ -237,7 +248,8 @@ mod tests {
         assert_eq!(trend(unit, (300.0, 1.0), (100.0, 3.0)), Trend::Faster);
         assert_eq!(trend(unit, (100.0, 3.0), (300.0, 3.0)), Trend::Same, "a slow machine");
         assert_eq!(trend(unit, (100.0, 3.0), (104.0, 2.9)), Trend::Same, "less than noise");
-        assert_eq!(trend(unit, (100.0, 1.0), (100.0, 0.951)), Trend::Slower, "as 1.051 is faster");
+        assert_eq!(trend(unit, (100.0, 1.0), (105.2, 0.951)), Trend::Slower, "as 1.051 is faster");
+        assert_eq!(trend(unit, (100.0, 9.0), (101.0, 3.0)), Trend::TokioMoved);
     }
 
     #[test]
@@ -288,6 +300,6 @@ cancel             1k        1  ns cpu/op   900 → 900  ×1.00   0.50 → 0.50 
 
 better: how many times the second run is better, by itself and relative to tokio.
 noise: what a run shows against itself, the larger of the two. slower: or larger, or more.
-If the ratio has moved and the median has not, it was tokio that moved.
+tokio moved: the ratio is another one, and our median is not.
 ";
 }

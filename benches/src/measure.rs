@@ -7,8 +7,7 @@
 //!
 //! Whoever comes right after its own kind finds caches and an allocator as it needs them,
 //! and the first of a round may have it better than the last. So the order is another
-//! one each round, until everybody has been everywhere and after everybody else: see
-//! [`order`].
+//! one each round, until everybody has been everywhere and after everybody else.
 //!
 //! A column that fails says why and drops out; the others go on.
 

@@ -102,6 +102,13 @@ impl Unit {
         matches!(self, Self::Throughput | Self::Megabytes)
     }
 
+    /// Whether it decides who is ahead. The ends of a distribution rest on few values, and
+    /// a context switch is no harm by itself: its price is in the other rows.
+    #[must_use]
+    pub fn is_judged(self) -> bool {
+        !matches!(self, Self::P999 | Self::Max | Self::ContextSwitches)
+    }
+
     /// Whether it is worth a line of a table with so many workers. Processor time
     /// does not run while another program has the processor, so it is the better
     /// clock for one worker. With several workers it hides what matters: one that

@@ -12,7 +12,7 @@ use bowerbird_bench::{
         html,
         table::{self, Style},
     },
-    workloads::Group,
+    workloads::{self, Group},
 };
 use std::{
     fs::OpenOptions,
@@ -131,6 +131,12 @@ fn campaign(
 ) -> Result<Campaign, String> {
     if let Some(workers) = common.workers.iter().find(|it| !(1..=1024).contains(*it)) {
         return Err(format!("--workers {workers}: a runtime has 1 to 1024 of them"));
+    }
+    let has_workload = |name: &&String| workloads::all().any(|it| it.name.contains(name.as_str()));
+    if let Some(name) = only.iter().find(|it| !has_workload(it)) {
+        return Err(format!(
+            "--only {name}: `bowerbird-bench list` prints the workloads there are"
+        ));
     }
     let mut against = match against {
         [] => here(),

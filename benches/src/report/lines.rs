@@ -64,9 +64,13 @@ impl<'a> Line<'a> {
         self.rows.iter().find_map(|it| it.aa_spread)
     }
 
-    /// How bowerbird does beside tokio. None if one of them was not asked.
+    /// How bowerbird does beside tokio. None if one of them was not asked, or if this unit
+    /// decides nothing.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
+        if !self.question.unit.is_judged() {
+            return None;
+        }
         let (ours, tokio) = (self.ours()?, self.of(Contender::Tokio)?);
         let is_better_when_higher = self.question.unit.is_better_when_higher();
         let overlap = ours.min <= tokio.max && tokio.min <= ours.max;
@@ -175,7 +179,7 @@ impl Tally {
                 Some(Verdict::Ahead) => tally.ahead += 1,
                 Some(Verdict::Level) => tally.level += 1,
                 Some(Verdict::Behind) => tally.behind += 1,
-                None => {}
+                None => continue,
             }
             logarithms.extend(line.ours().and_then(|it| it.ratio_vs_tokio).map(f64::ln));
         }
@@ -216,6 +220,13 @@ mod tests {
         assert_eq!(rows(1.05), Some(Verdict::Level));
         assert_eq!(rows(0.95), Some(Verdict::Level));
         assert_eq!(rows(0.8), Some(Verdict::Behind));
+    }
+
+    #[test]
+    fn what_rests_on_few_values_decides_nothing() {
+        let of = |who, ratio| row("w", who, Unit::Max, 5.0, Some(ratio));
+        let rows = vec![of(Contender::Bowerbird, 9.0), of(Contender::Tokio, 1.0)];
+        assert_eq!(verdict(rows), None);
     }
 
     #[test]

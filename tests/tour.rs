@@ -103,7 +103,9 @@ impl Walk {
         let bytes = fs::read(path).unwrap();
         self.files += 1;
         self.bytes += bytes.len() as u64;
-        let is_text = [".html", ".md", ".rs", ".toml", ".txt", ".yml", ".lock", ".py", ".sh"];
+        // Those of the site's list of types that are in this workspace.
+        let is_text =
+            [".css", ".html", ".md", ".rs", ".toml", ".txt", ".yml", ".lock", ".py", ".sh"];
         if !is_text.iter().any(|end| path.to_str().unwrap().ends_with(end)) {
             return;
         }

@@ -10,7 +10,10 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{self, Command},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -164,9 +167,13 @@ impl Go {
         Ok(program)
     }
 
-    /// In a folder of this process, so that others may do the same at the same time.
+    /// In a folder of its own, so that other processes and threads may do the same at the
+    /// same time.
     fn compile(&self, program: &Path) -> Result<(), String> {
-        let folder = program.with_extension(process::id().to_string());
+        static COMPILED: AtomicUsize = AtomicUsize::new(0);
+        // Relaxed: a number, and nothing comes with it.
+        let number = COMPILED.fetch_add(1, Relaxed);
+        let folder = program.with_extension(format!("{}-{number}", process::id()));
         let compiled = self.compile_in(&folder, program);
         // What cannot be removed is in nobody's way.
         let _ = fs::remove_dir_all(&folder);

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn without_a_ratio_those_that_overlap_are_level() {
-        let unit = Unit::ContextSwitches;
+        let unit = Unit::SystemCalls;
         let zero_once = |who, median| Row { min: 0.0, ..row("w", who, unit, median, None) };
         let rows = vec![zero_once(Contender::Bowerbird, 0.01), zero_once(Contender::Tokio, 0.011)];
         assert_eq!(verdict(rows), Some(Verdict::Level));

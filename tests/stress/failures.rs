@@ -291,7 +291,7 @@ fn go_wrong(handle: &Handle, dice: &mut Dice, ledger: &Ledger, notify: &Arc<Noti
 fn panics_everywhere_break_nothing() {
     rounds(|number, watched| {
         let unheard = Arc::new(AtomicUsize::new(0));
-        let theirs = unheard.clone();
+        let (theirs, now_and_then) = (unheard.clone(), trap(50));
         let runtime = Builder::new_multi_thread()
             .worker_threads(1 + number % 3)
             .thread_keep_alive(Duration::from_micros(100))
@@ -301,7 +301,7 @@ fn panics_everywhere_break_nothing() {
             .on_thread_unpark(trap(7))
             .on_unhandled(move |_| {
                 theirs.fetch_add(1, Relaxed);
-                panic_quietly();
+                now_and_then();
             })
             .build()
             .unwrap();

@@ -467,9 +467,9 @@ fn no_worker_sleeps_while_a_task_from_outside_waits() {
                 .collect();
             let leaders = meeting.into_iter().map(|it| it.join_blocking(None).unwrap().unwrap());
             assert_eq!(leaders.filter(|it| *it).count(), 1);
-            if n % 7 == 0 {
-                // Now and then they fall asleep first.
-                thread::sleep(Duration::from_micros(200));
+            // Now and then all fall asleep first.
+            while n % 7 == 0 && runtime.handle().metrics().asleep < workers {
+                thread::yield_now();
             }
         }
         assert!(runtime.shutdown(Shutdown::default()).is_clean());

@@ -23,6 +23,7 @@ mod join_macros;
 mod join_map;
 mod join_set;
 mod kits;
+mod lessons;
 mod locals;
 mod map_concurrent;
 mod nesting;

@@ -8,6 +8,21 @@
 //! Each test runs for that many seconds, ten by default, in rounds; each round has
 //! a ledger that must balance, and a limit of time: what takes ten times as long as
 //! it should is a hang, and prints the tasks that live.
+//!
+//! What a round does follows from its number, which is printed when it fails;
+//! `BOWERBIRD_STRESS_SEED` is the number of the first one, else chosen by the clock.
+//! Threads are not repeated, so a seed brings the same work, not the same schedule.
+//!
+//! Under AddressSanitizer, with the assertions of debug builds and leaks looked for:
+//!
+//! ```text
+//! RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target-asan RUST_MIN_STACK=8388608 \
+//!   BOWERBIRD_STRESS_SECS=40 cargo test --profile model --target x86_64-unknown-linux-gnu \
+//!   --test stress -- --ignored --test-threads=1
+//! ```
+
+mod failures;
+mod scheduling;
 
 use bowerbird::{
     block_in_place,
@@ -20,13 +35,16 @@ use bowerbird::{
     yield_now,
 };
 use std::{
-    env, process,
+    env,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::Waker,
     thread,
+    time::SystemTime,
 };
 
 /// The longest a round may take.
@@ -35,20 +53,35 @@ const ROUND_MAX: Duration = Duration::from_secs(60);
 /// Plays rounds until the time is up. A round knows its number, and the handle of
 /// its runtime where others can see it.
 fn rounds(play: impl Fn(usize, &Watched)) {
-    let seconds = env::var("BOWERBIRD_STRESS_SECS").ok().and_then(|it| it.parse().ok());
-    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(10));
-    let mut number = 0;
+    let end = Instant::now() + Duration::from_secs(asked_for("SECS").unwrap_or(10));
+    let first = asked_for("SEED").map_or_else(seed, |it| it as usize);
+    let mut number = first;
     while Instant::now() < end {
         let watched = Watched::default();
         let watcher = watched.clone().watch(number);
-        play(number, &watched);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| play(number, &watched))) {
+            eprintln!("BOWERBIRD_STRESS_SEED={number} begins with the round that failed");
+            resume_unwind(payload);
+        }
         watched.0.is_over.store(true, Relaxed);
         watcher.thread().unpark();
         watcher.join().unwrap();
         number += 1;
     }
-    assert!(number > 0);
-    println!("{number} rounds");
+    assert!(number > first);
+    println!("{} rounds from seed {first}", number - first);
+}
+
+/// The number that the environment gives.
+fn asked_for(what: &str) -> Option<u64> {
+    let text = env::var(format!("BOWERBIRD_STRESS_{what}")).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{what} is no number: {text}")))
+}
+
+/// Another one for each run, and short enough to be typed.
+fn seed() -> usize {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    now.as_micros() as usize % 1_000_000_000
 }
 
 /// What a hang is reported with.
@@ -68,9 +101,14 @@ impl Watched {
             _ => Builder::new_multi_thread().worker_threads(workers),
         };
         let runtime = runtime.build().unwrap();
-        let mut handles = self.0.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        handles.push(runtime.handle().clone());
+        self.know(runtime.handle());
         runtime
+    }
+
+    /// Has this runtime reported, too, if the round hangs.
+    fn know(&self, runtime: &Handle) {
+        let mut handles = self.0.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.push(runtime.clone());
     }
 
     /// Ends the process if the round hangs: nothing else could.
@@ -88,7 +126,7 @@ impl Watched {
     }
 
     fn report(&self, number: usize) {
-        eprintln!("round {number} hangs");
+        eprintln!("BOWERBIRD_STRESS_SEED={number} begins with the round that hangs");
         for handle in self.0.handles.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             eprintln!("{:?}", handle.metrics());
             handle.tasks().iter().for_each(|task| eprintln!("  {task}"));
@@ -109,6 +147,10 @@ impl Ledger {
         Entry(self.clone())
     }
 
+    fn is_balanced(&self) -> bool {
+        self.0[0].load(Relaxed) == self.0[1].load(Relaxed)
+    }
+
     #[track_caller]
     fn assert_balanced(&self) {
         let (made, ended) = (self.0[0].load(Relaxed), self.0[1].load(Relaxed));
@@ -122,9 +164,24 @@ impl Drop for Entry {
     }
 }
 
-/// Numbers that differ from round to round, and are the same in each run.
+/// Numbers that differ from round to round, and are the same for the same seed.
 fn mixed(n: usize) -> usize {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ (n >> 3)
+}
+
+/// A row of such numbers, another for each player of a round.
+struct Dice(usize);
+
+impl Dice {
+    fn new(round: usize, player: usize) -> Self {
+        Self(mixed(round).wrapping_add(mixed(player + 1)))
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        // The upper half: the lower bits of `mixed` know too little of the others.
+        (mixed(self.0) >> 32) % bound
+    }
 }
 
 #[test]
@@ -353,7 +410,7 @@ fn closures_run_once_or_are_dropped_while_runtimes_end() {
         let keep_alive = Duration::from_micros((mixed(number + 1) % 500) as u64);
         let runtime =
             builder.max_blocking_threads(threads).thread_keep_alive(keep_alive).build().unwrap();
-        watched.0.handles.lock().unwrap().push(runtime.handle().clone());
+        watched.know(runtime.handle());
         let ledger = Ledger::default();
         let tasks: Vec<_> = (0..32)
             .map(|n| {
@@ -434,7 +491,7 @@ fn grow(g: &TaskGroup<usize>, depth: usize, seed: usize, ledger: &Ledger) {
             });
             match seed % 97 {
                 0 => return Err(seed),
-                1 => std::panic::resume_unwind(Box::new(seed)),
+                1 => resume_unwind(Box::new(seed)),
                 2 => group.cancel(),
                 3 => drop(goodbye.await),
                 _ => (),

@@ -1,16 +1,18 @@
 //! Shuttle scenarios: the real thing with more threads and more work than a model
 //! can bear, under random schedules.
 //!
-//! Half of the schedules are uniform, half are PCT's, which change priorities
-//! seldom and so find the rare orderings. A failure prints its schedule; replay it
-//! with [`shuttle::replay`]. `SHUTTLE_SCHEDULES` sets another number of them. Like a
-//! model, a scenario states what it must reach, or it might pass in silence.
+//! A third of the schedules are uniform, the others are PCT's, which change
+//! priorities seldom and so find the rare orderings. A failure prints its schedule;
+//! replay it with [`shuttle::replay`]. `SHUTTLE_SCHEDULES` sets another number of
+//! each. Like a model, a scenario states what it must reach, or it might pass in
+//! silence.
 
 mod blocking;
 mod clock;
 mod ending;
 mod instruments;
 mod running;
+mod strangers;
 
 use shuttle::rand::{Rng, thread_rng};
 use std::{
@@ -19,11 +21,11 @@ use std::{
 };
 use sync::shim::thread;
 
-/// Schedules of either kind.
+/// Schedules of each kind.
 const SCHEDULES: usize = 2_000;
 
-/// How many changes of priority a PCT schedule has.
-const CHANGES: usize = 3;
+/// How many changes of priority a PCT schedule has: two kinds.
+const CHANGES: [usize; 2] = [3, 5];
 
 /// Runs `scenario` under many schedules and collects all that came out of it.
 fn explore<T: Ord + Send + 'static>(
@@ -37,9 +39,11 @@ fn explore<T: Ord + Send + 'static>(
         let outcome = scenario();
         sink.lock().unwrap().extend(outcome);
     });
-    let again = scenario.clone();
+    for changes in CHANGES {
+        let scenario = scenario.clone();
+        shuttle::check_pct(move || scenario(), schedules, changes);
+    }
     shuttle::check_random(move || scenario(), schedules);
-    shuttle::check_pct(move || again(), schedules, CHANGES);
     std::mem::take(&mut *outcomes.lock().unwrap())
 }
 

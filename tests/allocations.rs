@@ -1,4 +1,4 @@
-//! How often does what allocate? Counted, not timed.
+//! How often does what allocate, and how much? Counted, not timed.
 
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 
@@ -14,17 +14,20 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(layout.size())));
         // SAFETY: our caller's obligations are those of the callee.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_sub(layout.size())));
         // SAFETY: our caller's obligations are those of the callee.
         unsafe { System.dealloc(ptr, layout) }
     }
@@ -107,4 +110,95 @@ fn a_scope_allocates_twice_for_each_child() {
     };
     let (few, many) = (scope_of(1_000), scope_of(2_000));
     assert!(many - few <= 2_010, "{few}, {many}");
+}
+
+fn block_on(main: impl Future<Output = ()>) {
+    let runtime = bowerbird::runtime::Builder::new_current_thread().build().expect("descriptors");
+    runtime.block_on(main);
+}
+
+/// Of each kind of step that a task takes, all at once: spawned, polled, woken, awaited.
+async fn all_steps(tasks: usize) {
+    let mut handles = Vec::with_capacity(tasks);
+    handles.extend((0..tasks).map(|n| {
+        bowerbird::spawn(async move {
+            pending_once().await;
+            bowerbird::yield_now().await;
+            n
+        })
+    }));
+    for (n, handle) in handles.into_iter().enumerate() {
+        assert_eq!(handle.await.expect("it ends"), n);
+    }
+}
+
+#[test]
+fn a_task_takes_the_memory_of_one_that_is_over() {
+    block_on(async {
+        all_steps(1_000).await;
+        let before = COUNT.get();
+        for _ in 0..10 {
+            all_steps(1_000).await;
+        }
+        // The list of handles each time, and now and then what the queue keeps.
+        let count = COUNT.get() - before;
+        assert!(count <= 20, "{count} allocations");
+    });
+}
+
+/// Spawns tasks a thousand at a time, so that no queue grows.
+async fn park(tasks: usize) {
+    for _ in 0..tasks / 1_000 {
+        (0..1_000).for_each(|_| drop(bowerbird::spawn(std::future::pending::<()>())));
+        bowerbird::yield_now().await;
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_nothing_takes_at_most_96_bytes() {
+    block_on(async {
+        park(10_000).await;
+        let before = BYTES.get();
+        park(100_000).await;
+        let bytes = BYTES.get() - before;
+        assert!(bytes <= 96 * 100_000, "{} bytes", bytes / 100_000);
+    });
+}
+
+/// The stage of a cell that is too large for a block of memory is a box.
+#[test]
+fn a_task_of_any_size_ends_and_gives_its_memory_back() {
+    #[repr(align(64))]
+    struct Aligned(u8);
+
+    block_on(async {
+        let large = [7_u8; 10_000];
+        let aligned = Aligned(7);
+        let before = BYTES.get();
+        for _ in 0..100 {
+            let by_size = bowerbird::spawn(async move {
+                bowerbird::yield_now().await;
+                large
+            });
+            let by_alignment = bowerbird::spawn({
+                let aligned = Aligned(aligned.0);
+                async move {
+                    bowerbird::yield_now().await;
+                    (std::ptr::from_ref(&aligned).addr(), aligned)
+                }
+            });
+            let dropped = bowerbird::spawn(async move {
+                std::future::pending::<()>().await;
+                large
+            });
+            dropped.abort();
+            assert_eq!(by_size.await.expect("it ends"), large);
+            let (address, aligned) = by_alignment.await.expect("it ends");
+            assert!(address.is_multiple_of(64) && aligned.0 == 7);
+            assert!(dropped.await.expect_err("it was aborted").is_cancelled());
+        }
+        let kept = BYTES.get().wrapping_sub(before);
+        // The blocks that the pointers to the boxes lie in, and what an error keeps.
+        assert!(kept <= 64 * 1024, "{kept} bytes");
+    });
 }

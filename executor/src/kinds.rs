@@ -17,28 +17,33 @@ use std::{ptr::NonNull, sync::Arc};
 use sync::futurelock::Futurelock;
 
 /// A task that any worker may run.
-pub(crate) struct Stealable {
-    pub(crate) home: NonNull<Home>,
-}
+pub(crate) struct Stealable;
 
-// SAFETY: 1: `make` passes the record's own home. 2: queues give each task to one
+// SAFETY: 1: queues give each task to one
 // worker, once; closed ones forget it.
 unsafe impl Schedule for Stealable {
     type Route = NonNull<Home>;
 
     const CLAIMED: bool = false;
 
-    fn home(&self) -> NonNull<Home> {
-        self.home
-    }
-
-    fn route(&self) -> NonNull<Home> {
-        self.home
+    #[inline]
+    fn route(&self, home: NonNull<Home>) -> NonNull<Home> {
+        home
     }
 
     #[inline]
-    fn is_local(home: NonNull<Home>) -> bool {
-        is_local(home)
+    fn wake_here(home: NonNull<Home>, wake: impl FnOnce() -> Option<Task>) -> bool {
+        // SAFETY: alive, by the reference of whoever wakes.
+        let owner = unsafe { home.as_ref() }.owner;
+        context::with(|cx| {
+            let Some(desk) = cx.filter(|cx| cx.is_of(owner)).and_then(Context::desk) else {
+                return false;
+            };
+            if let Some(task) = wake() {
+                Scheduler::at(desk).queue_here(desk, task, Why::Woken);
+            }
+            true
+        })
     }
 
     #[inline]
@@ -48,7 +53,7 @@ unsafe impl Schedule for Stealable {
         unsafe { Scheduler::of(home) }.queue(task, why);
     }
 
-    fn ended(&self) {}
+    fn ended(&self, _home: NonNull<Home>) {}
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
         // SAFETY: 1 and 2 are the caller's.
@@ -62,13 +67,6 @@ unsafe impl Schedule for Stealable {
     fn futurelock(home: NonNull<Home>, task: TaskInfo, futurelock: Futurelock) {
         report(home, Unhandled::futurelock(task, futurelock));
     }
-}
-
-/// Whether this thread works at a desk of the scheduler to which `home` belongs.
-fn is_local(home: NonNull<Home>) -> bool {
-    // SAFETY: alive, by the reference of whoever asks.
-    let owner = unsafe { home.as_ref() }.owner;
-    context::with(|cx| cx.is_some_and(|cx| cx.is_of(owner) && cx.desk().is_some()))
 }
 
 /// Gives the memory of a task back: to this thread's desk, if it is from there.
@@ -96,30 +94,31 @@ fn report(home: NonNull<Home>, what: Unhandled) {
 
 /// A task that one thread runs.
 pub(crate) struct Pinned {
-    pub(crate) home: NonNull<Home>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) key: usize,
 }
 
-// SAFETY: 1: `make` passes the record's own home. 2: the inbox gives each task to
+// SAFETY: 1: the inbox gives each task to
 // its thread, once; a closed one forgets it.
 unsafe impl Schedule for Pinned {
     type Route = (NonNull<Home>, NonNull<Inbox>);
 
     const CLAIMED: bool = false;
 
-    fn home(&self) -> NonNull<Home> {
-        self.home
+    fn route(&self, home: NonNull<Home>) -> Self::Route {
+        (home, NonNull::from(&*self.inbox))
     }
 
-    fn route(&self) -> Self::Route {
-        (self.home, NonNull::from(&*self.inbox))
-    }
-
-    fn is_local((_, inbox): Self::Route) -> bool {
+    fn wake_here((_, inbox): Self::Route, wake: impl FnOnce() -> Option<Task>) -> bool {
         let is_own =
-            |cx: &Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
-        context::with(|cx| cx.is_some_and(is_own))
+            |cx: &&Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
+        context::with(|cx| {
+            let Some(cx) = cx.filter(is_own) else { return false };
+            // What holds the inbox is the context, once the reference is gone.
+            let task = wake();
+            cx.pinned.borrow_mut().extend(task);
+            true
+        })
     }
 
     fn schedule((home, inbox): Self::Route, task: Task, _why: Why) {
@@ -130,7 +129,7 @@ unsafe impl Schedule for Pinned {
         unsafe { Scheduler::of(home) }.queue_pinned(inbox, task);
     }
 
-    fn ended(&self) {
+    fn ended(&self, _home: NonNull<Home>) {
         self.inbox.strike(self.key);
     }
 
@@ -149,24 +148,18 @@ unsafe impl Schedule for Pinned {
 }
 
 /// A closure on the blocking pool.
-pub(crate) struct OnPool {
-    pub(crate) home: NonNull<Home>,
-}
+pub(crate) struct OnPool;
 
-// SAFETY: 1: `make` passes the record's own home. 2: it is queued once, by hand;
+// SAFETY: 1: it is queued once, by hand;
 // nothing wakes a closure.
 unsafe impl Schedule for OnPool {
     type Route = ();
 
     const CLAIMED: bool = true;
 
-    fn home(&self) -> NonNull<Home> {
-        self.home
-    }
+    fn route(&self, _home: NonNull<Home>) {}
 
-    fn route(&self) {}
-
-    fn is_local((): ()) -> bool {
+    fn wake_here((): (), _wake: impl FnOnce() -> Option<Task>) -> bool {
         false
     }
 
@@ -174,7 +167,7 @@ unsafe impl Schedule for OnPool {
         unreachable!("a closure is never idle, so nothing queues it");
     }
 
-    fn ended(&self) {}
+    fn ended(&self, _home: NonNull<Home>) {}
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
         // SAFETY: 1 and 2 are the caller's.

@@ -8,21 +8,15 @@
 use crate::{
     blocking,
     context::{self, Context},
+    desk::Desk,
     inbox::Inbox,
     kinds::{OnPool, Pinned, Stealable},
     locals::{self, Inherited},
     scheduler::{BlockingJob, Scheduler},
-    task::{
-        Birth, Home, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, join::JoinHandle,
-    },
+    task::{Birth, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, join::JoinHandle},
     unhandled::Unhandled,
 };
-use std::{
-    future::Future,
-    panic::Location,
-    ptr::{self, NonNull},
-    sync::Arc,
-};
+use std::{future::Future, panic::Location, ptr::NonNull, sync::Arc};
 use sync::wait_site::Watched;
 
 /// How a new task is to be made.
@@ -49,10 +43,45 @@ impl Scheduler {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        context::with(|cx| {
+            let cx = cx.filter(|cx| cx.is_of(self.address()));
+            match cx.and_then(Context::desk) {
+                Some(desk) => self.spawn_at(desk, future, options),
+                None => self.spawn_elsewhere(future, options),
+            }
+        })
+    }
+
+    /// At a desk of this runtime, which is this thread's.
+    #[inline]
+    pub(crate) fn spawn_at<F>(
+        &self,
+        desk: &Desk,
+        future: F,
+        mut options: Options,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let schedule = |_| Some(Stealable);
+        let made = self.make_in(&desk.tenant, &mut options, Nature::Stealable, 0, future, schedule);
+        let Ok((task, handle)) = made else {
+            unreachable!("a stealable task is refused by nobody");
+        };
+        // No user code ran since the desk was looked up.
+        self.queue_here(desk, task, Why::Spawned);
+        handle
+    }
+
+    #[inline(never)]
+    fn spawn_elsewhere<F>(&self, future: F, options: Options) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let location = options.location;
-        let made =
-            self.make(options, Nature::Stealable, 0, future, |home, _| Some(Stealable { home }));
-        match made {
+        match self.make(options, Nature::Stealable, 0, future, |_| Some(Stealable)) {
             Ok((task, handle)) => {
                 self.queue(task, Why::Spawned);
                 handle
@@ -106,9 +135,9 @@ impl Scheduler {
         future: F,
         options: Options,
     ) -> Result<(Task, JoinHandle<F::Output>), F> {
-        self.make(options, Nature::Pinned, 0, future, |home, record| {
+        self.make(options, Nature::Pinned, 0, future, |record| {
             let key = inbox.enlist(record)?;
-            Some(Pinned { home, inbox: inbox.clone(), key })
+            Some(Pinned { inbox: inbox.clone(), key })
         })
     }
 
@@ -120,7 +149,7 @@ impl Scheduler {
     {
         let location = options.location;
         let once = Once::new(closure);
-        let made = self.make(options, Nature::Blocking, 1, once, |home, _| Some(OnPool { home }));
+        let made = self.make(options, Nature::Blocking, 1, once, |_| Some(OnPool));
         let Ok((task, handle)) = made else {
             return JoinHandle::refused(location);
         };
@@ -146,40 +175,52 @@ impl Scheduler {
         nature: Nature,
         refs: i64,
         future: F,
-        schedule: impl FnOnce(NonNull<Home>, NonNull<Record>) -> Option<S>,
+        schedule: impl FnOnce(NonNull<Record>) -> Option<S>,
+    ) -> Result<(Task, JoinHandle<F::Output>), F> {
+        context::with(|cx| {
+            let desk = cx.filter(|cx| cx.is_of(self.address())).and_then(Context::desk);
+            if let Some(desk) = desk {
+                return self.make_in(&desk.tenant, &mut options, nature, refs, future, schedule);
+            }
+            // The cell is made under the lock, so that the end, which takes the
+            // tenant away, finds either no task here or a whole one.
+            match &*self.shared.lock() {
+                Some(tenant) => self.make_in(tenant, &mut options, nature, refs, future, schedule),
+                None => Err(future),
+            }
+        })
+    }
+
+    /// Makes a cell in that memory. Gives the future back if its kind refuses it: it is
+    /// dropped, like what it would inherit, by the caller, and under no lock.
+    #[inline]
+    fn make_in<F: Future, S: Schedule>(
+        &self,
+        tenant: &Tenant,
+        options: &mut Options,
+        nature: Nature,
+        refs: i64,
+        future: F,
+        schedule: impl FnOnce(NonNull<Record>) -> Option<S>,
     ) -> Result<(Task, JoinHandle<F::Output>), F> {
         let location = options.location;
-        // If the task is not made, it is dropped here, and under no lock.
-        let mut locals = options.locals.take();
-        let make = |tenant: &Tenant, future: F| {
-            let record = tenant.take(cell::layout::<F, S>());
-            let home = tenant.home();
-            let Some(schedule) = schedule(home, record) else {
-                // SAFETY: taken just now from this tenant, and nothing is in it.
-                unsafe { tenant.put_back_unused(record, cell::layout::<F, S>()) };
-                return Err(future);
-            };
-            // SAFETY: the home is alive with its tenant.
-            let name = options.name.map_or(0, |name| unsafe { home.as_ref() }.add_name(name));
-            let locals = locals.take().map_or(ptr::null(), Arc::into_raw);
-            let watched = if self.watch.is_some() { Watched::Yes } else { Watched::No };
-            let id = tenant.next_id();
-            let birth = Birth { id, nature, name, spawned_at: location, locals, watched };
-            // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
-            Ok(unsafe { cell::create(future, schedule, record, birth, refs) })
+        let record = tenant.take(cell::class::<F, S>(options.locals.as_ref()));
+        let Some(schedule) = schedule(record) else {
+            // SAFETY: taken just now from this tenant, and nothing is in it.
+            unsafe { tenant.put_back(record) };
+            return Err(future);
         };
-        let made = context::with(|cx| {
-            let desk = cx.filter(|cx| cx.is_of(self.address())).and_then(Context::desk);
-            match desk {
-                Some(desk) => make(&desk.tenant, future),
-                // The cell is made under the lock, so that the end, which takes the
-                // tenant away, finds either no task here or a whole one.
-                None => match &*self.shared.lock() {
-                    Some(tenant) => make(tenant, future),
-                    None => Err(future),
-                },
-            }
-        });
-        made.map(|(task, joiner)| (task, JoinHandle::new(joiner, location)))
+        let id = tenant.next_id();
+        let is_named = options.name.is_some();
+        if let Some(name) = options.name.take() {
+            // SAFETY: the home is alive with its tenant.
+            unsafe { tenant.home().as_ref() }.add_name(id, name);
+        }
+        let watched = if self.watch.is_some() { Watched::Yes } else { Watched::No };
+        let birth = Birth { id, nature, is_named, spawned_at: location, watched };
+        // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
+        let (task, joiner) =
+            unsafe { cell::create(future, schedule, record, &birth, options.locals.take(), refs) };
+        Ok((task, JoinHandle::new(joiner, location)))
     }
 }

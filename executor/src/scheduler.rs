@@ -150,6 +150,14 @@ impl Scheduler {
         unsafe { &*owner }
     }
 
+    /// The scheduler of a desk.
+    #[inline]
+    pub(crate) fn at(desk: &Desk) -> &Self {
+        // SAFETY: 1: the desk's memory is a home of its scheduler, and a desk is dropped
+        // before that, or with it.
+        unsafe { Self::of(desk.tenant.home()) }
+    }
+
     pub(crate) fn address(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }
@@ -173,7 +181,8 @@ impl Scheduler {
     }
 
     /// Queues a task at this thread's own desk.
-    fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
+    #[inline]
+    pub(crate) fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
         match why {
             Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {

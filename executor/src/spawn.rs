@@ -75,22 +75,25 @@ where
     spawn_with(Options::here(), future)
 }
 
+#[inline]
 fn spawn_with<F>(options: Options, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     // The scheduler is borrowed from the context: no count is touched.
-    let mut future = Some((options, future));
-    let spawned = context::with(|cx| {
-        let scheduler = cx.and_then(scheduler_of)?;
-        let (options, future) = future.take()?;
-        Some(scheduler.spawn(future, options))
-    });
-    spawned.unwrap_or_else(|| {
-        drop(future);
-        drop(current("spawn"));
-        unreachable!("a thread inside a runtime can spawn");
+    context::with(|cx| {
+        if let Some(desk) = cx.and_then(Context::desk) {
+            return Scheduler::at(desk).spawn_at(desk, future, options);
+        }
+        match cx.and_then(scheduler_of) {
+            Some(scheduler) => scheduler.spawn(future, options),
+            None => {
+                drop((options, future));
+                drop(current("spawn"));
+                unreachable!("a thread inside a runtime can spawn");
+            }
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! What does this task wait for, and where in the program?
 //!
 //! A leaf future that returns `Pending` says so here: a [`Kind`], an opaque
-//! object id and the source location of the call, three relaxed stores into the
+//! object id and the source location of the call, two relaxed stores into the
 //! [`Record`] of the task it runs in. An executor lends its record to the thread
 //! around each poll with [`enter`]; outside any task the stores go nowhere.
 //!
@@ -15,7 +15,8 @@
 //! | a `Record`   | the thread that polls its task    | anybody, any time  |
 //! | the pointer  | the thread it belongs to          | that thread        |
 //!
-//! A reader may see the kind of one wait and the location of the next. That
+//! Kind and object share a word, so a record is two words long and a reader sees the
+//! two together. It may see the kind of one wait and the location of the next. That
 //! makes a dump one glance out of date, never unsound: an object id is a number
 //! and is not followed, a location is `'static`.
 //!
@@ -25,7 +26,7 @@
 //!   gives the location only, so the pair would have to be interned per wait.
 //! * A seqlock over plain fields: undefined behaviour in Rust.
 
-use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::{cell::Cell, fmt, marker::PhantomData, panic::Location, ptr, ptr::NonNull};
 
 /// What kind of thing a task waits for.
@@ -152,55 +153,64 @@ pub enum Watched {
 /// Where the leaves of one task write what they wait for.
 #[derive(Debug)]
 pub struct Record {
-    kind: AtomicU8,
-    object: AtomicUsize,
+    /// WATCHED, the kind and the object.
+    site: AtomicU64,
     location: AtomicPtr<Location<'static>>,
-    is_watched: AtomicBool,
 }
+
+/// The object: addresses of user space, and numbers that are small.
+const OBJECT: u64 = (1 << KIND_SHIFT) - 1;
+const KIND_SHIFT: u32 = 56;
+const KIND: u64 = 0x7f;
+/// The task is one of a runtime in debug mode.
+const WATCHED: u64 = 1 << 63;
+
+const _: () = assert!(Kind::ALL.len() <= KIND as usize, "a kind has seven bits");
 
 impl Record {
     crate::const_fn! {
         /// A task that waits for nothing.
         pub const fn new() -> Self {
-            Self {
-                kind: AtomicU8::new(Kind::Unknown as u8),
-                object: AtomicUsize::new(0),
-                location: AtomicPtr::new(ptr::null_mut()),
-                is_watched: AtomicBool::new(false),
-            }
+            Self { site: AtomicU64::new(0), location: AtomicPtr::new(ptr::null_mut()) }
         }
     }
 
-    /// Forgets the last wait: before a poll, and when the record is used again.
+    /// A task begins, which waits for nothing. Before it is queued.
     #[inline]
-    pub fn clear(&self) {
+    pub fn begin(&self, watched: Watched) {
+        let site = match watched {
+            Watched::Yes => WATCHED,
+            Watched::No => 0,
+        };
         // Relaxed: a statistic with one writer.
-        self.kind.store(Kind::Unknown as u8, Relaxed);
+        self.site.store(site, Relaxed);
     }
 
-    /// Says whether the task is one of a runtime in debug mode. Before it is polled.
-    pub fn set_watched(&self, watched: Watched) {
-        // Relaxed: written before the task is queued, and read by who polls it.
-        self.is_watched.store(watched == Watched::Yes, Relaxed);
+    /// Forgets the last wait: before a poll.
+    #[inline]
+    pub fn clear(&self) {
+        // Relaxed, both: a statistic with one writer.
+        self.site.store(self.site.load(Relaxed) & WATCHED, Relaxed);
     }
 
     /// Whether [`futurelock`](crate::futurelock) looks at the task.
     #[inline]
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        // Relaxed: as above.
-        self.is_watched.load(Relaxed)
+        // Relaxed: written before the task is queued, and read by who polls it.
+        self.site.load(Relaxed) & WATCHED != 0
     }
 
     /// What the task said last. `None`: nothing, or its leaf is a foreign one.
     #[must_use]
     pub fn read(&self) -> Option<WaitSite> {
-        // Relaxed, all three: statistics; the reader may see a mixture.
-        let kind = Kind::from_number(self.kind.load(Relaxed));
+        // Relaxed, both: statistics; the reader may see a mixture.
+        let site = self.site.load(Relaxed);
+        let kind = Kind::from_number(((site >> KIND_SHIFT) & KIND) as u8);
         if kind == Kind::Unknown {
             return None;
         }
-        let object = self.object.load(Relaxed);
+        let object = (site & OBJECT) as usize;
         let location = NonNull::new(self.location.load(Relaxed));
         // SAFETY: `write` stores nothing but pointers made from `&'static
         // Location`, so whichever store this load saw, the target lives for ever.
@@ -210,10 +220,10 @@ impl Record {
 
     #[inline]
     fn write(&self, kind: Kind, object: usize, location: &'static Location<'static>) {
+        let wait = (u64::from(kind as u8) << KIND_SHIFT) | (object as u64 & OBJECT);
         // Relaxed, all three: statistics with one writer.
-        self.object.store(object, Relaxed);
         self.location.store(ptr::from_ref(location).cast_mut(), Relaxed);
-        self.kind.store(kind as u8, Relaxed);
+        self.site.store((self.site.load(Relaxed) & WATCHED) | wait, Relaxed);
     }
 }
 
@@ -319,6 +329,20 @@ mod tests {
         record.write(Kind::Join, 1, Location::caller());
         record.clear();
         assert_eq!(record.read(), None);
+    }
+
+    #[test]
+    fn a_wait_leaves_it_alone_whether_the_task_is_watched() {
+        let record = Record::new();
+        for (watched, is_watched) in [(Watched::Yes, true), (Watched::No, false)] {
+            record.begin(watched);
+            record.write(Kind::Group, usize::MAX, Location::caller());
+            assert_eq!(record.is_watched(), is_watched);
+            let object = record.read().map(|site| (site.kind, site.object));
+            assert_eq!(object, Some((Kind::Group, OBJECT as usize)));
+            record.clear();
+            assert_eq!((record.is_watched(), record.read()), (is_watched, None));
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod failures;
 mod scheduling;
 
 use bowerbird::{
-    block_in_place,
+    JoinHandle, block_in_place,
     runtime::{Builder, Handle, Runtime, Shutdown},
     shield, spawn, spawn_blocking, spawn_local,
     sync::{Notify, mpsc},
@@ -501,5 +501,59 @@ fn grow(g: &TaskGroup<usize>, depth: usize, seed: usize, ledger: &Ledger) {
         if seed % 11 == 0 {
             handle.abort();
         }
+    }
+}
+
+/// So many of them, or as many as `BOWERBIRD_STRESS_TASKS` says.
+const PARKED: usize = 10_000_000;
+
+/// Parks tasks, aborts every second one, and lets the end of the runtime cancel the rest.
+/// Says how long each part took.
+fn park_and_cancel(tasks: usize) -> [Duration; 3] {
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let spawned = Instant::now();
+    let handles = runtime.block_on(spawn(async move {
+        let mut handles = Vec::with_capacity(tasks / 2);
+        for number in 0..tasks {
+            let task = spawn(std::future::pending::<()>());
+            if number % 2 == 0 {
+                handles.push(task);
+            }
+            if number % 1_000 == 0 {
+                yield_now().await;
+            }
+        }
+        handles
+    }));
+    let aborted = Instant::now();
+    let ends = runtime.block_on(spawn(async move {
+        let handles = handles.unwrap();
+        handles.iter().for_each(JoinHandle::abort);
+        let mut ends = 0;
+        for task in handles {
+            ends += usize::from(task.await.unwrap_err().is_cancelled());
+        }
+        ends
+    }));
+    assert_eq!(ends.unwrap(), tasks.div_ceil(2));
+    let over = Instant::now();
+    drop(runtime);
+    [aborted - spawned, over - aborted, over.elapsed()]
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn parked_tasks_are_spawned_and_cancelled_in_linear_time() {
+    let tasks = env::var("BOWERBIRD_STRESS_TASKS").ok().and_then(|it| it.parse().ok());
+    let tasks = tasks.unwrap_or(PARKED);
+    let each = |tasks: usize| {
+        let parts = park_and_cancel(tasks).map(|it| it.as_nanos() as f64 / tasks as f64);
+        println!("{tasks} tasks: spawned, aborted, ended in {parts:.0?} ns each");
+        parts
+    };
+    let (few, many) = (each(tasks / 10), each(tasks));
+    for (few, many) in few.into_iter().zip(many) {
+        // Ten times as many, and each at most four times as long: not a square.
+        assert!(many <= 4.0 * few + 200.0, "{few:.0} ns, then {many:.0} ns");
     }
 }

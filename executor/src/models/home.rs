@@ -5,7 +5,7 @@
 //! read, so an end that comes too early is a race.
 
 use super::{memory::Memory, outcomes};
-use crate::task::{Home, Record, Tenant};
+use crate::task::{Class, Home, Record, Tenant};
 use std::{alloc::Layout, ptr, ptr::NonNull, sync::Arc};
 use sync::shim::{
     atomic::{AtomicU32, Ordering::Relaxed},
@@ -18,9 +18,9 @@ struct Sent(NonNull<Record>);
 // SAFETY: records may be touched from anywhere.
 unsafe impl Send for Sent {}
 
-/// Small enough for a chunk.
-fn layout() -> Layout {
-    Layout::new::<[u64; 8]>()
+/// Small enough for a chunk, and large enough for a record and a link.
+fn size() -> Class {
+    Class::of(Layout::new::<(Record, *mut Record)>())
 }
 
 fn home() -> Arc<Home> {
@@ -45,7 +45,7 @@ fn edge_h1() {
         let home = home();
         let tenant = tenant(&home);
         // The whole of the first chunk, so that the next one asks the stack first.
-        let (mine, theirs) = (tenant.take(layout()), tenant.take(layout()));
+        let (mine, theirs) = (tenant.take(size()), tenant.take(size()));
         let memory = Memory::new();
         let actor = {
             let (home, memory, record) = (home.clone(), memory.clone(), Sent(theirs));
@@ -55,7 +55,7 @@ fn edge_h1() {
             })
         };
         let owner = thread::spawn(move || {
-            let record = tenant.take(layout());
+            let record = tenant.take(size());
             assert_ne!(record, mine);
             let is_used_again = record == theirs;
             if is_used_again {
@@ -90,7 +90,7 @@ fn close_beside(out: usize) -> u32 {
     let (memory, ends) = (Memory::new(), Arc::new(AtomicU32::new(0)));
     let actors: Vec<_> = (0..out)
         .map(|_| {
-            let record = Sent(tenant.take(layout()));
+            let record = Sent(tenant.take(size()));
             let (home, memory) = (home.clone(), memory.clone());
             thread::spawn(move || {
                 memory.read();

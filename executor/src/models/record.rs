@@ -4,31 +4,34 @@
 
 use super::outcomes;
 use crate::task::{Birth, Nature, Record, info::Id};
-use std::{panic::Location, ptr, sync::Arc};
+use std::{panic::Location, sync::Arc};
 use sync::{shim::thread, wait_site::Watched};
 
-/// The two fields that are compared: those of task `number`.
-fn birth(number: u32) -> Birth {
-    let spawned_at = Location::caller();
-    let (id, nature) = (Id::new(u64::from(number)), Nature::Stealable);
-    let locals = ptr::null();
-    Birth { id, nature, name: number, spawned_at, locals, watched: Watched::No }
+/// Where task 1 and task 2 were spawned.
+fn places() -> [&'static Location<'static>; 2] {
+    [Location::caller(), Location::caller()]
+}
+
+/// The two fields that are compared, which are words of their own: those of task
+/// `number`.
+fn birth(number: usize) -> Birth {
+    let (id, nature) = (Id::new(number as u64), Nature::Stealable);
+    let spawned_at = places()[number - 1];
+    Birth { id, nature, is_named: false, spawned_at, watched: Watched::No }
 }
 
 fn record() -> Arc<Record> {
-    Arc::new(Record::new(0, ptr::null_mut()))
+    Arc::new(Record::new())
 }
 
-/// What a reader saw: the task's id and its name.
-type Look = Option<(u64, u32)>;
+/// What a reader saw: the task's id, and that of the task that was spawned there.
+type Look = Option<(u64, usize)>;
 
 fn look(record: &Record) -> Look {
-    let mut name = 0;
-    let info = record.read(|number| {
-        name = number;
-        None
-    });
-    info.map(|info| (info.id.get(), name))
+    let info = record.read(|_| None)?;
+    let spawned_at = info.spawned_at.expect("it was written before the id");
+    let place = places().iter().position(|it| *it == spawned_at).expect("one of the two");
+    Some((info.id.get(), place + 1))
 }
 
 /// Runs `writer` beside a reader.
@@ -43,7 +46,7 @@ fn race(record: &Arc<Record>, writer: fn(&Record)) -> Look {
 /// R1: whoever sees that a task lives here sees its fields.
 #[test]
 fn edge_r1() {
-    let seen = outcomes(|| race(&record(), |record| record.be_born(birth(1))));
+    let seen = outcomes(|| race(&record(), |record| record.be_born(&birth(1))));
     assert_eq!(seen, [None, Some((1, 1))].into());
 }
 
@@ -52,10 +55,10 @@ fn edge_r1() {
 fn edge_r2() {
     let seen = outcomes(|| {
         let record = record();
-        record.be_born(birth(1));
+        record.be_born(&birth(1));
         race(&record, |record| {
             record.die();
-            record.be_born(birth(2));
+            record.be_born(&birth(2));
         })
     });
     assert_eq!(seen, [None, Some((1, 1)), Some((2, 2))].into());

@@ -110,32 +110,32 @@ impl Scheduler {
     }
 }
 
-pub(super) struct Listed<const CLAIMED: bool>(pub(super) NonNull<Home>);
+pub(super) struct Listed<const CLAIMED: bool>;
 
-// SAFETY: 1: models pass the record's home. 2: the list gives it out once.
+// SAFETY: 1: the list gives it out once.
 unsafe impl<const CLAIMED: bool> Schedule for Listed<CLAIMED> {
     type Route = NonNull<Home>;
 
     const CLAIMED: bool = CLAIMED;
 
-    fn home(&self) -> NonNull<Home> {
-        self.0
+    fn route(&self, home: NonNull<Home>) -> NonNull<Home> {
+        home
     }
 
-    fn route(&self) -> NonNull<Home> {
-        self.0
-    }
-
-    fn is_local(home: NonNull<Home>) -> bool {
-        matches!(Scheduler::of(home).kind, Kind::Local)
+    fn wake_here(home: NonNull<Home>, wake: impl FnOnce() -> Option<Task>) -> bool {
+        let is_local = matches!(Scheduler::of(home).kind, Kind::Local);
+        if is_local && let Some(task) = wake() {
+            Scheduler::of(home).queue(task);
+        }
+        is_local
     }
 
     fn schedule(home: NonNull<Home>, task: Task, _why: Why) {
         Scheduler::of(home).queue(task);
     }
 
-    fn ended(&self) {
-        Scheduler::of(self.0).alive.read();
+    fn ended(&self, home: NonNull<Home>) {
+        Scheduler::of(home).alive.read();
     }
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
@@ -230,14 +230,13 @@ impl World {
             memory: Memory::new(),
             ledger: ledger.clone(),
         };
-        let record = tenant.take(cell::layout::<Waits, Listed<false>>());
+        let record = tenant.take(cell::class::<Waits, Listed<false>>(None));
         let spawned_at = Location::caller();
         let (id, nature) = (Id::new(1), Nature::Stealable);
-        let locals = std::ptr::null();
-        let birth = Birth { id, nature, name: 0, spawned_at, locals, watched: Watched::No };
+        let birth = Birth { id, nature, is_named: false, spawned_at, watched: Watched::No };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
-            unsafe { cell::create(future, Listed::<false>(home), record, birth, 0) };
+            unsafe { cell::create(future, Listed::<false>, record, &birth, None, 0) };
         task.run();
         let waker = waker.lock().take();
         let reference = Some(joiner.reference());

@@ -48,14 +48,13 @@ impl World {
             memory: Memory::new(),
             ledger: ledger.clone(),
         };
-        let record = tenant.take(cell::layout::<Waits, Listed<true>>());
+        let record = tenant.take(cell::class::<Waits, Listed<true>>(None));
         let spawned_at = Location::caller();
         let (id, nature) = (Id::new(1), Nature::Blocking);
-        let locals = std::ptr::null();
-        let birth = Birth { id, nature, name: 0, spawned_at, locals, watched: Watched::No };
+        let birth = Birth { id, nature, is_named: false, spawned_at, watched: Watched::No };
         // SAFETY: 1: taken just now. 2: everything is `Send`. 3: nothing is borrowed.
         let (task, joiner) =
-            unsafe { cell::create(future, Listed::<true>(home), record, birth, 1) };
+            unsafe { cell::create(future, Listed::<true>, record, &birth, None, 1) };
         // SAFETY: `create` was told to count one.
         let reference = unsafe { task.counted() };
         Self { scheduler, tenant, job: (task, reference), joiner, ledger }

@@ -1,37 +1,60 @@
-//! The task cell: one allocation, which holds a future and then its output.
+//! The task cell: one block of memory, which holds a future and then its output.
 //!
 //! ```text
-//!   ┌──────────────────────────── Header ────────────────────────────┐
-//!   │ state │ vtable │ record │ join waker │ join │ woken │ local refs │ S │ stage
-//!   └────────────────────────────────────────────────────────────────┘
-//!                                              future ─▶ output ─▶ empty
+//!   ┌───────────── Record ─────────────┐┌──────────────── Header ────────────────┐
+//!   │ generation polls │ id │ from │ wait ││ state │ vtable │ join waker │ small ones │ S │ stage │ locals
+//!   └──────────────────────────────────┘└────────────────────────────────────────┘
+//!                                                             future ─▶ output ─▶ nothing
 //! ```
 //!
-//! `S` says how this task is queued: stealable, pinned or blocking. The cell is
-//! generic over it and over the future; everybody else goes through the vtable.
+//! The record stays when the cell goes: see [`home`](super::home). `S` says how this
+//! task is queued: stealable, pinned or blocking. The operations here are generic over
+//! it and over the future; everybody else goes through the vtable.
+//!
+//! Where each part lies, [`place`](super::place) knows.
 //!
 //! The rules on which the proofs below rest are the tables "Who may touch what" of
 //! [`state`](super::state) (rule S) and [`join_state`](super::join_state) (rule J).
+//!
+//! # Cost
+//!
+//! Of a task that inherits nothing, on a worker, with memory on the free list. RMW:
+//! atomic read-modify-writes of the task's words; those of the queues come on top.
+//!
+//! | step                       | RMW                 | allocations | lines others may have    |
+//! |----------------------------|---------------------|-------------|--------------------------|
+//! | spawn                      | 0                   | 0           | 0                        |
+//! | spawn elsewhere            | 0, and the lock of the shared memory | 0 | that lock's       |
+//! | start a poll               | 0; woken meanwhile 1 | 0          | 0                        |
+//! | end a poll: pending        | 1                   | 0           | 0                        |
+//! | end a poll: woke itself    | 0                   | 0           | 0                        |
+//! | wake elsewhere             | 1; outside the runtime, with the waker's end 2 | 0 | the cell's |
+//! | clone, drop a waker        | 0 in the task's poll, else 1 | 0  | the cell's, if elsewhere |
+//! | join: ready                | 0                   | 0           | the cell's, if it ran elsewhere |
+//! | join: wait                 | 1; with another waker than before 2 | 0 | the cell's         |
+//! | complete                   | 1; detached 0; with a joiner that waits 2 | 0 | the cell's   |
+//! | drop the handle            | 1; over already 0   | 0           | the cell's               |
+//! | free                       | 0; with wakers alive 1; elsewhere 1 | 0 | its home's return stack, if elsewhere |
 
 use super::{
     current,
     error::{JoinError, Reason},
-    header::{Header, Vtable, Why, let_go},
+    header::{Content, Extras, Header, Vtable, Why, drop_ref},
     holders::{Joiner, Task},
-    home::Home,
+    home::{Class, Home},
     info::TaskInfo,
     join_state::{Complete, JoinState},
+    place::{Place, Stage},
     record::{Birth, Record},
-    state::{Claim, EndPoll, StartPoll, State, Wake},
+    state::{Claim, EndPoll, Release, StartPoll, State, Wake},
     stray::{Stray, StrayPanic},
     waker,
 };
 use crate::{
     contain::caught,
-    locals::{self, Scope},
+    locals::{self, Inherited, Scope},
 };
 use std::{
-    alloc::Layout,
     any::Any,
     mem::ManuallyDrop,
     pin::Pin,
@@ -41,16 +64,15 @@ use std::{
 };
 use sync::{
     futurelock::{self, Futurelock},
-    shim::{atomic::Ordering::Relaxed, cell::UnsafeCell},
-    wait_site,
+    shim::cell::UnsafeCell,
+    wait_site::{self, Watched},
 };
 
 /// How a kind of task is queued, and where its memory goes.
 ///
 /// # Safety
 ///
-/// 1. `home` names the home that the cell's record came from.
-/// 2. `schedule` gives the task to somebody who runs it at most once, or keeps
+/// 1. `schedule` gives the task to somebody who runs it at most once, or keeps
 ///    it unrun until nobody polls any more.
 pub(crate) unsafe trait Schedule: 'static {
     /// What `schedule` needs, copied out of the cell: once the task is queued
@@ -60,17 +82,17 @@ pub(crate) unsafe trait Schedule: 'static {
     /// Closures of the blocking pool are claimed instead of started.
     const CLAIMED: bool;
 
-    fn home(&self) -> NonNull<Home>;
+    /// The route of a task whose memory came from `home`.
+    fn route(&self, home: NonNull<Home>) -> Self::Route;
 
-    fn route(&self) -> Self::Route;
-
-    /// Whether the calling thread keeps what the route leads to alive by itself.
-    fn is_local(route: Self::Route) -> bool;
+    /// If the calling thread keeps what the route leads to alive by itself: calls `wake`
+    /// and queues the task that this gives. Gives whether it did.
+    fn wake_here(route: Self::Route, wake: impl FnOnce() -> Option<Task>) -> bool;
 
     fn schedule(route: Self::Route, task: Task, why: Why);
 
     /// The future is gone. On the thread that dropped it.
-    fn ended(&self);
+    fn ended(&self, home: NonNull<Home>);
 
     /// Gives the memory of a task back, from any thread.
     ///
@@ -89,67 +111,84 @@ pub(crate) unsafe trait Schedule: 'static {
     }
 }
 
-#[repr(C)]
-struct Cell<F: Future, S> {
-    header: Header,
-    schedule: S,
-    stage: UnsafeCell<Stage<F>>,
+/// The route of a task whose cell is alive.
+#[inline]
+unsafe fn route<F: Future, S: Schedule>(place: Place<F, S>) -> S::Route {
+    // SAFETY: alive, by the caller.
+    let this = unsafe { place.get() };
+    // SAFETY: as above.
+    this.schedule.route(unsafe { place.home() })
 }
 
-enum Stage<F: Future> {
-    Future(F),
-    Output(Result<F::Output, JoinError>),
-    Empty,
+/// What a new task has that most have not.
+fn extras(watched: Watched, locals: Option<&Arc<Inherited>>) -> Extras {
+    let watched = if watched == Watched::Yes { Extras::WATCHED } else { Extras::NONE };
+    watched.and(if locals.is_some() { Extras::LOCALS } else { Extras::NONE })
 }
 
-/// The layout of the cell for a future and a kind.
-pub(crate) fn layout<F: Future, S>() -> Layout {
-    Layout::new::<Cell<F, S>>()
+/// The size of the cell for a future and a kind, given what the task inherits.
+#[inline]
+pub(crate) fn class<F: Future, S: Schedule>(locals: Option<&Arc<Inherited>>) -> Class {
+    match locals {
+        None => const { Class::of(Place::<F, S>::LAYOUT) },
+        Some(_) => const { Class::of(Place::<F, S>::with_locals()) },
+    }
 }
 
-/// Makes a task in memory taken for [`layout`], with `refs` references counted.
+/// Makes a task in memory taken for [`class`], with `refs` references counted.
 ///
 /// # Safety
 ///
-/// 1. `record` was taken from the home of `schedule` for `layout::<F, S>()`, and
-///    is used for nothing else.
+/// 1. `record` was taken from a home for `class::<F, S>(locals)`, and is used for
+///    nothing else.
 /// 2. `F` and its output may be used and dropped on whichever thread `schedule`
 ///    lets run the task, and the joiner may have the output.
 /// 3. What `F` borrows outlives the task's completion.
+#[inline]
 pub(crate) unsafe fn create<F: Future, S: Schedule>(
     future: F,
     schedule: S,
     record: NonNull<Record>,
-    birth: Birth,
+    birth: &Birth,
+    locals: Option<Arc<Inherited>>,
     refs: i64,
 ) -> (Task, Joiner<F::Output>) {
-    // SAFETY: records live as long as their home, alive by 1.
-    let record_ref = unsafe { record.as_ref() };
-    // Relaxed: the record is ours.
-    let memory = record_ref.memory.load(Relaxed);
-    let cell = NonNull::new(memory.cast::<Cell<F, S>>()).expect("a record taken has memory");
+    let place = Place::<F, S>::at(record);
     let header = Header {
         state: State::spawned(refs),
         vtable: const { &vtable::<F, S>() },
-        record,
         join_waker: UnsafeCell::new(None),
         join: JoinState::new(),
+        extras: extras(birth.watched, locals.as_ref()),
+        content: UnsafeCell::new(Content::Future),
         self_woken: UnsafeCell::new(false),
         local_refs: UnsafeCell::new(0),
     };
-    let stage = UnsafeCell::new(Stage::Future(future));
-    // SAFETY: memory of this layout, ours alone, by 1.
-    unsafe { cell.write(Cell { header, schedule, stage }) };
-    record_ref.be_born(birth);
-    let header = cell.cast::<Header>();
-    (Task::new(header), Joiner::new(header))
+    if let Some(locals) = locals {
+        // SAFETY: memory of this layout, ours alone, by 1. So in all that follows.
+        unsafe { place.locals().write(Arc::into_raw(locals)) };
+    }
+    let stage = UnsafeCell::new(Stage::<F> { future: ManuallyDrop::new(future) });
+    match Place::<F, S>::IS_BOXED {
+        // SAFETY: as above.
+        true => unsafe { place.spot().cast().write(Box::into_raw(Box::new(stage))) },
+        // SAFETY: as above.
+        false => unsafe { place.spot().write(stage) },
+    }
+    // SAFETY: as above.
+    unsafe { place.header().write(header) };
+    // SAFETY: as above.
+    unsafe { place.schedule().write(schedule) };
+    // SAFETY: records live as long as their home, alive by 1.
+    unsafe { record.as_ref() }.be_born(birth);
+    (Task::new(place.header()), Joiner::new(place.header()))
 }
 
 const fn vtable<F: Future, S: Schedule>() -> Vtable {
     Vtable {
         run: run::<F, S>,
         schedule: schedule::<F, S>,
-        is_local: is_local::<F, S>,
+        wake_and_drop: wake_and_drop::<F, S>,
         abort: abort::<F, S>,
         cancel: cancel::<F, S>,
         take_output: take_output::<F, S>,
@@ -161,9 +200,9 @@ const fn vtable<F: Future, S: Schedule>() -> Vtable {
 }
 
 unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
-    let cell = header.cast::<Cell<F, S>>();
+    let place = Place::<F, S>::of(header);
     // SAFETY: a queued task's cell is alive, and its type is the vtable's.
-    let this = unsafe { cell.as_ref() };
+    let this = unsafe { place.get() };
     let state = &this.header.state;
     if S::CLAIMED {
         if state.claim() == Claim::Lost {
@@ -173,18 +212,27 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         // SAFETY: BUSY is ours, by the linear `Task`.
         return unsafe { cancel::<F, S>(header, None) };
     }
-    // SAFETY: as above.
-    match unsafe { poll(cell) } {
+    let extras = this.header.extras;
+    let polled = match extras.has(Extras::LOCALS) {
+        // SAFETY: as above.
+        false => unsafe { poll(place, None) },
+        // SAFETY: as above.
+        true => unsafe { poll_with_locals(place) },
+    };
+    match polled {
         // SAFETY: as above; the future is gone.
-        Poll::Ready(output) => unsafe { complete(cell, output) },
+        Poll::Ready(output) => unsafe { complete(place, output) },
         Poll::Pending if this.header.take_self_woken() => {
-            S::schedule(this.schedule.route(), Task::new(header), Why::Yielded);
+            // SAFETY: as above.
+            S::schedule(unsafe { route(place) }, Task::new(header), Why::Yielded);
         }
         Poll::Pending => {
-            if this.header.record().wait.is_watched() {
-                judge(this);
+            if extras.has(Extras::WATCHED) {
+                // SAFETY: as above.
+                unsafe { judge(place) };
             }
-            let route = this.schedule.route();
+            // SAFETY: as above.
+            let route = unsafe { route(place) };
             // From here the cell is ours only if we are told so.
             if state.end_poll() == EndPoll::Reschedule {
                 S::schedule(route, Task::new(header), Why::Woken);
@@ -193,129 +241,188 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     }
 }
 
+/// Polls the future of a task that inherited something.
+#[cold]
+unsafe fn poll_with_locals<F: Future, S: Schedule>(
+    place: Place<F, S>,
+) -> Poll<Result<F::Output, JoinError>> {
+    // SAFETY: the caller's right to poll covers what the task inherited.
+    let locals = unsafe { borrow_locals(place) };
+    let scope = locals.as_deref().map(Scope::of_task);
+    // SAFETY: as the caller.
+    unsafe { poll(place, scope.as_ref()) }
+}
+
+/// What the task inherits, to whoever runs it, which must not drop it.
+unsafe fn borrow_locals<F: Future, S: Schedule>(
+    place: Place<F, S>,
+) -> Option<ManuallyDrop<Arc<Inherited>>> {
+    // SAFETY: the caller runs the task.
+    if !unsafe { place.get() }.header.extras.has(Extras::LOCALS) {
+        return None;
+    }
+    // SAFETY: rule S: as the future.
+    let locals = unsafe { place.locals().read() };
+    // SAFETY: `create` stored the pointer of an `Arc`, whose count is not given up
+    // before `drop_locals`, and here not at all.
+    (!locals.is_null()).then(|| ManuallyDrop::new(unsafe { Arc::from_raw(locals) }))
+}
+
 /// Polls the future once; when it is over, also drops it.
+#[inline]
 unsafe fn poll<F: Future, S: Schedule>(
-    cell: NonNull<Cell<F, S>>,
+    place: Place<F, S>,
+    scope: Option<&Scope<'_>>,
 ) -> Poll<Result<F::Output, JoinError>> {
     // SAFETY: alive, by the caller's right to poll it.
-    let this = unsafe { cell.as_ref() };
-    let _current = current::enter(cell.cast());
-    let record = this.header.record();
-    let locals = record.locals();
-    let scope = locals.as_deref().map(Scope::of_task);
+    let this = unsafe { place.get() };
+    let header = place.header();
+    let _current = current::enter(header.cast());
     // SAFETY: the guard ends with this function, before the scope and in order.
-    let _scope = unsafe { locals::enter(scope.as_ref()) };
-    record.begin_poll();
+    let _scope = unsafe { locals::enter(scope) };
+    this.record.begin_poll();
     // SAFETY: the guard ends with this function, in order.
-    let _site = unsafe { wait_site::enter(&record.wait) };
+    let _site = unsafe { wait_site::enter(&this.record.wait) };
     // SAFETY: the waker is not dropped, so it counts as no reference, and it does
     // not outlive the poll except by being cloned.
-    let waker = unsafe { ManuallyDrop::new(waker::from_header(cell.cast())) };
+    let waker = unsafe { ManuallyDrop::new(waker::from_header(header)) };
     let mut cx = Context::from_waker(&waker);
+    // SAFETY: alive, as above.
+    let stage = unsafe { place.stage() };
     let polled = caught(|| {
-        this.stage.with_mut(|stage| {
-            // SAFETY: rule S: the future is ours while we poll.
-            let Stage::Future(future) = (unsafe { &mut *stage }) else {
-                unreachable!("a task is polled until it completes, and then no more");
-            };
-            // SAFETY: the cell does not move until the future was dropped.
+        stage.with_mut(|stage| {
+            // SAFETY: rule S: a task is polled until it completes, so the future is
+            // there, and ours while we poll.
+            let future = unsafe { &mut *stage.cast::<F>() };
+            // SAFETY: the stage does not move until the future was dropped.
             unsafe { Pin::new_unchecked(future) }.poll(&mut cx)
         })
     });
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(JoinError::panicked(info(this), payload)),
+        // SAFETY: alive, as above.
+        Err(payload) => Err(JoinError::panicked(unsafe { place.info() }, payload)),
     };
     // SAFETY: rule S, as above.
-    let dropped = unsafe { empty(&this.stage) };
-    if let Some(payload) = dropped {
-        S::stray(this.schedule.home(), Stray::Panicked(StrayPanic::FutureDrop, payload));
+    if let Some(payload) = unsafe { empty(place) } {
+        // SAFETY: alive, as above.
+        let home = unsafe { place.home() };
+        S::stray(home, Stray::Panicked(StrayPanic::FutureDrop, payload));
     }
     Poll::Ready(output)
 }
 
 /// In debug mode: the task is about to idle. Does it wait for what it has?
 #[cold]
-fn judge<F: Future, S: Schedule>(cell: &Cell<F, S>) {
+unsafe fn judge<F: Future, S: Schedule>(place: Place<F, S>) {
     for found in futurelock::judge() {
-        S::futurelock(cell.schedule.home(), info(cell), found);
+        // SAFETY: the caller has the right to poll, so the cell is alive.
+        let home = unsafe { place.home() };
+        // SAFETY: as above.
+        S::futurelock(home, unsafe { place.info() }, found);
     }
-}
-
-/// What is known of the task, for an error.
-fn info<F: Future, S: Schedule>(cell: &Cell<F, S>) -> TaskInfo {
-    // SAFETY: the home is alive as long as the cell.
-    unsafe { cell.schedule.home().as_ref() }.info(cell.header.record())
 }
 
 /// What whoever aborted the task gave as the reason. What was written before the
 /// cancellation is seen with it.
-fn given_reason<F: Future, S: Schedule>(cell: &Cell<F, S>) -> Option<Reason> {
-    if !cell.header.state.is_cancelled() {
+unsafe fn given_reason<F: Future, S: Schedule>(place: Place<F, S>) -> Option<Reason> {
+    // SAFETY: alive, by the caller's right to poll.
+    let this = unsafe { place.get() };
+    if !this.header.state.is_cancelled() {
         return None;
     }
-    // SAFETY: the home is alive as long as the cell.
-    let home = unsafe { cell.schedule.home().as_ref() };
-    home.reason(cell.header.record()).map(Reason::Given)
+    // SAFETY: as above.
+    unsafe { place.home_ref() }.reason(&this.record).map(Reason::Given)
 }
 
-/// Drops what is in the stage, and gives back what that panicked with.
+/// Drops the future, or the output, and gives back what that panicked with.
 ///
 /// The stage is the caller's.
-unsafe fn empty<F: Future>(stage: &UnsafeCell<Stage<F>>) -> Option<Box<dyn Any + Send>> {
-    stage.with_mut(|stage| {
-        // SAFETY: the stage is the caller's; it is overwritten before anybody
-        // else can look, also when the destructor panics.
-        let payload = caught(|| unsafe { ptr::drop_in_place(stage) }).err();
-        // SAFETY: as above; what was there is dropped.
-        unsafe { stage.write(Stage::Empty) };
-        payload
+unsafe fn empty<F: Future, S: Schedule>(place: Place<F, S>) -> Option<Box<dyn Any + Send>> {
+    // SAFETY: the stage is the caller's; said before the destructor runs, so that
+    // nothing is dropped twice when it panics.
+    let content = unsafe { place.set(Content::Nothing) };
+    // SAFETY: as above.
+    let stage = unsafe { place.stage() };
+    stage.with_mut(|stage| match content {
+        // SAFETY: as above, and that is what was in it.
+        Content::Future => caught(|| unsafe { stage.cast::<F>().drop_in_place() }).err(),
+        // SAFETY: likewise.
+        Content::Output => caught(|| unsafe {
+            stage.cast::<Result<F::Output, JoinError>>().drop_in_place();
+        })
+        .err(),
+        Content::Nothing => None,
     })
+}
+
+/// Takes the output out of a stage that is the caller's, where it is.
+unsafe fn take<F: Future, S: Schedule>(place: Place<F, S>) -> Result<F::Output, JoinError> {
+    // SAFETY: the stage is the caller's.
+    let content = unsafe { place.set(Content::Nothing) };
+    assert!(content == Content::Output, "a finished task has an output until it is taken");
+    // SAFETY: as above.
+    let stage = unsafe { place.stage() };
+    // SAFETY: as above: the output was there, and nobody takes it again.
+    stage.with_mut(|stage| unsafe { stage.cast::<Result<F::Output, JoinError>>().read() })
 }
 
 /// Drops the future of a task that nobody else polls, and completes it. `reason`
 /// counts if nobody who aborted it gave one.
 unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<&'static str>) {
-    let cell = header.cast::<Cell<F, S>>();
+    let place = Place::<F, S>::of(header);
     // SAFETY: the caller has the right to poll, so the cell is alive.
-    let this = unsafe { cell.as_ref() };
-    let info = info(this);
+    let this = unsafe { place.get() };
+    // SAFETY: as above.
+    let info = unsafe { place.info() };
     let payload = {
         let _current = current::enter(header.cast());
-        let locals = this.header.record().locals();
+        // SAFETY: as above: the right to poll covers what it inherited.
+        let locals = unsafe { borrow_locals(place) };
         let scope = locals.as_deref().map(Scope::of_task);
         // SAFETY: the guard ends with this block, before the scope and in order.
         let _scope = unsafe { locals::enter(scope.as_ref()) };
         // SAFETY: rule S: the future is ours.
-        unsafe { empty(&this.stage) }
+        unsafe { empty(place) }
     };
     this.header.take_self_woken();
     let error = match payload {
         Some(payload) => JoinError::panicked(info, payload),
-        None => JoinError::cancelled(info, given_reason(this).or(reason.map(Reason::Ours))),
+        None => {
+            // SAFETY: as above.
+            let given = unsafe { given_reason(place) };
+            JoinError::cancelled(info, given.or(reason.map(Reason::Ours)))
+        }
     };
     // SAFETY: as above; the future is gone.
-    unsafe { complete(cell, Err(error)) };
+    unsafe { complete(place, Err(error)) };
 }
 
 /// The task is over: stores the output and finds out whose it is.
 unsafe fn complete<F: Future, S: Schedule>(
-    cell: NonNull<Cell<F, S>>,
+    place: Place<F, S>,
     output: Result<F::Output, JoinError>,
 ) {
     // SAFETY: the caller has the right to poll, so the cell is alive until the
     // join word gives it away below.
-    let this = unsafe { cell.as_ref() };
+    let this = unsafe { place.get() };
+    // SAFETY: as above.
+    let stage = unsafe { place.stage() };
+    let output = ManuallyDrop::new(output);
     // SAFETY: rule J: the output is the completer's until the word says DONE.
-    this.stage.with_mut(|stage| unsafe { stage.write(Stage::Output(output)) });
-    this.schedule.ended();
-    let home = this.schedule.home();
-    if this.header.record().has_locals() {
-        drop_locals::<S>(home, this.header.record());
+    stage.with_mut(|stage| unsafe { stage.write(Stage { output }) });
+    // SAFETY: as above.
+    unsafe { place.set(Content::Output) };
+    // SAFETY: as above.
+    let home = unsafe { place.home() };
+    this.schedule.ended(home);
+    if this.header.extras.has(Extras::LOCALS) {
+        // SAFETY: as above.
+        unsafe { drop_locals(place) };
     }
     // SAFETY: alive as long as the cell.
-    unsafe { home.as_ref() }.bury(this.header.record());
+    unsafe { home.as_ref() }.bury(&this.record);
     let mut waker = None;
     let mut order = this.header.join.begin();
     if order == Complete::TakeWaker {
@@ -325,7 +432,7 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
     if order == Complete::Discard {
         // SAFETY: rule J: GONE, so the output and the cell are ours.
-        unsafe { discard::<F, S>(cell.cast()) };
+        unsafe { discard::<F, S>(place.header()) };
     }
     let Some(waker) = waker else { return };
     if let Err(payload) = caught(|| waker.wake()) {
@@ -333,99 +440,136 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
 }
 
-/// Lets go of what a task inherited that is over.
+/// Lets go of what a task inherited that is over, and is the caller's.
 #[cold]
-fn drop_locals<S: Schedule>(home: NonNull<Home>, record: &Record) {
-    if let Some(Err(payload)) = record.take_locals().map(|it| caught(|| drop(it))) {
-        S::stray(home, Stray::Panicked(StrayPanic::LocalDrop, payload));
+unsafe fn drop_locals<F: Future, S: Schedule>(place: Place<F, S>) {
+    // SAFETY: the task is the caller's, and over.
+    let locals = unsafe { borrow_locals(place) };
+    // SAFETY: rule S: nobody looks again but the owner, who then finds null.
+    unsafe { place.locals().write(ptr::null()) };
+    let Some(locals) = locals.map(ManuallyDrop::into_inner) else { return };
+    if let Err(payload) = caught(|| drop(locals)) {
+        // SAFETY: the cell is the caller's.
+        S::stray(unsafe { place.home() }, Stray::Panicked(StrayPanic::LocalDrop, payload));
     }
 }
 
 /// Drops the output of a finished task, of which the caller is the owner.
 unsafe fn discard<F: Future, S: Schedule>(header: NonNull<Header>) {
-    let cell = header.cast::<Cell<F, S>>();
+    let place = Place::<F, S>::of(header);
     // SAFETY: the owner's cell is alive.
-    let this = unsafe { cell.as_ref() };
-    let home = this.schedule.home();
-    let stage = this.stage.with_mut(|stage| {
-        // SAFETY: rule J: the output is the owner's.
-        unsafe { stage.replace(Stage::Empty) }
-    });
-    let stray = match stage {
-        Stage::Output(Err(error)) if error.is_panic() => Some(Stray::Detached(error)),
-        stage => caught(|| drop(stage)).err().map(|it| Stray::Panicked(StrayPanic::OutputDrop, it)),
+    let home = unsafe { place.home() };
+    // SAFETY: rule J: the output is the owner's.
+    let stray = match unsafe { take(place) } {
+        Err(error) if error.is_panic() => Some(Stray::Detached(error)),
+        output => {
+            caught(|| drop(output)).err().map(|it| Stray::Panicked(StrayPanic::OutputDrop, it))
+        }
     };
     if let Some(stray) = stray {
         S::stray(home, stray);
     }
     // SAFETY: the caller is the owner, and does not use it again.
-    unsafe { let_go(header) };
+    unsafe { let_go::<F, S>(header) };
 }
 
 /// Moves the output to `target`, an `Option<Result<F::Output, JoinError>>`, and
 /// lets go.
 unsafe fn take_output<F: Future, S: Schedule>(header: NonNull<Header>, target: *mut ()) {
-    let cell = header.cast::<Cell<F, S>>();
-    // SAFETY: the owner's cell is alive.
-    let this = unsafe { cell.as_ref() };
-    let stage = this.stage.with_mut(|stage| {
-        // SAFETY: rule J: the output is the owner's.
-        unsafe { stage.replace(Stage::Empty) }
-    });
-    let Stage::Output(output) = stage else {
-        unreachable!("a finished task has an output until it is taken");
-    };
+    // SAFETY: the owner's cell is alive, and by rule J the output is the owner's.
+    let output = unsafe { take(Place::<F, S>::of(header)) };
     // SAFETY: `target` is of this type and may be written, by the caller.
     unsafe { target.cast::<Option<Result<F::Output, JoinError>>>().write(Some(output)) };
     // SAFETY: the caller is the owner, and does not use it again.
-    unsafe { let_go(header) };
+    unsafe { let_go::<F, S>(header) };
 }
 
+/// Lets go of a finished task. The caller is its owner and does not use it again.
+unsafe fn let_go<F: Future, S: Schedule>(header: NonNull<Header>) {
+    // SAFETY: the owner's cell is alive.
+    let this = unsafe { header.as_ref() };
+    let local = this.local();
+    if this.state.is_last(local) || this.state.merge(local) == Release::Free {
+        // SAFETY: T3: no reference is left, and the owner lets go.
+        unsafe { free::<F, S>(header) };
+    }
+}
+
+/// Ends a cell that nobody holds any more. Its stage is empty, so no user code runs.
 unsafe fn free<F: Future, S: Schedule>(header: NonNull<Header>) {
-    let cell = header.cast::<Cell<F, S>>();
-    let (record, home) = {
-        // SAFETY: freed once, so alive until now.
-        let this = unsafe { cell.as_ref() };
+    let place = Place::<F, S>::of(header);
+    // SAFETY: freed once, so alive until now.
+    let home = unsafe { place.home() };
+    {
+        // SAFETY: as above.
+        let this = unsafe { place.get() };
         if this.header.state.is_cancelled() {
             // SAFETY: the home is alive as long as the cell. T3: whoever gave a
             // reason held a reference, or the join, so it is there by now.
-            unsafe { this.schedule.home().as_ref() }.forget_reason(this.header.record());
+            unsafe { home.as_ref() }.forget_reason(&this.record);
         }
-        (this.header.record, this.schedule.home())
-    };
-    // SAFETY: nobody holds the cell any more; the stage is empty, so no user code
-    // runs here.
-    unsafe { ptr::drop_in_place(cell.as_ptr()) };
-    let layout = layout::<F, S>();
-    if super::home::class_of(layout) == 0 {
-        // SAFETY: class 0 was allocated with this layout.
-        unsafe { std::alloc::dealloc(cell.as_ptr().cast(), layout) };
     }
+    if Place::<F, S>::IS_BOXED {
+        // SAFETY: `create` put the pointer of a box there.
+        let stage = unsafe { place.spot().cast::<*mut UnsafeCell<Stage<F>>>().read() };
+        // SAFETY: likewise, and it is freed once.
+        drop(unsafe { Box::from_raw(stage) });
+    }
+    // SAFETY: as above. The record stays.
+    unsafe { place.schedule().drop_in_place() };
+    // SAFETY: as above.
+    unsafe { header.drop_in_place() };
     // SAFETY: 1: by the obligations of `create`; 2: freed just now.
-    unsafe { S::give_back(home, record) };
+    unsafe { S::give_back(home, place.record()) };
 }
 
 unsafe fn schedule<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
     // SAFETY: the caller keeps the cell alive until the route is copied.
-    let route = unsafe { header.cast::<Cell<F, S>>().as_ref() }.schedule.route();
+    let route = unsafe { route(Place::<F, S>::of(header)) };
     S::schedule(route, Task::new(header), why);
 }
 
-unsafe fn is_local<F: Future, S: Schedule>(header: NonNull<Header>) -> bool {
-    // SAFETY: the caller holds a reference.
-    S::is_local(unsafe { header.cast::<Cell<F, S>>().as_ref() }.schedule.route())
+/// Wakes a task that this thread does not poll, and gives the caller's reference up.
+unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>) {
+    let place = Place::<F, S>::of(header);
+    // SAFETY: alive, by the caller's reference.
+    let state = &unsafe { place.get() }.header.state;
+    // SAFETY: as above.
+    let route = unsafe { route(place) };
+    let wake = || match state.wake_and_drop() {
+        Wake::Nothing => None,
+        // It is idle, so alive until somebody runs it, and nobody can before it is
+        // queued.
+        Wake::Schedule => Some(Task::new(header)),
+        Wake::Free => {
+            // SAFETY: T3: the last reference to a task its owner let go of.
+            unsafe { free::<F, S>(header) };
+            None
+        }
+    };
+    if S::wake_here(route, wake) {
+        return;
+    }
+    // A foreign waker keeps its reference until the task is queued: it is what keeps
+    // the scheduler alive meanwhile.
+    if state.wake() == Wake::Schedule {
+        S::schedule(route, Task::new(header), Why::Woken);
+    }
+    // SAFETY: given up here.
+    unsafe { drop_ref(header) };
 }
 
 unsafe fn look<F: Future, S: Schedule>(header: NonNull<Header>) -> Option<TaskInfo> {
+    let place = Place::<F, S>::of(header);
     // SAFETY: the caller keeps the cell alive.
-    let this = unsafe { header.cast::<Cell<F, S>>().as_ref() };
-    // SAFETY: the home is alive as long as the cell.
-    unsafe { this.schedule.home().as_ref() }.look(this.header.record())
+    let this = unsafe { place.get() };
+    // SAFETY: as above.
+    unsafe { place.home_ref() }.look(&this.record)
 }
 
 unsafe fn report<F: Future, S: Schedule>(header: NonNull<Header>, stray: Stray) {
     // SAFETY: the caller holds a reference.
-    S::stray(unsafe { header.cast::<Cell<F, S>>().as_ref() }.schedule.home(), stray);
+    S::stray(unsafe { Place::<F, S>::of(header).home() }, stray);
 }
 
 /// Asks for the end of a task of which the caller holds a reference or the join.
@@ -433,12 +577,13 @@ unsafe fn report<F: Future, S: Schedule>(header: NonNull<Header>, stray: Stray) 
 /// A reason is left before that is visible, so that whoever cancels the task finds
 /// it, and stays until the cell is freed: the task may be over already.
 unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<Arc<str>>) {
+    let place = Place::<F, S>::of(header);
     // SAFETY: the caller keeps the cell alive.
-    let this = unsafe { header.cast::<Cell<F, S>>().as_ref() };
+    let this = unsafe { place.get() };
     let state = &this.header.state;
     if let Some(reason) = reason {
-        // SAFETY: the home is alive as long as the cell.
-        unsafe { this.schedule.home().as_ref() }.add_reason(this.header.record(), reason);
+        // SAFETY: as above.
+        unsafe { place.home_ref() }.add_reason(&this.record, reason);
     }
     if S::CLAIMED {
         if state.cancel_unclaimed() == Claim::Won {

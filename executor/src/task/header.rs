@@ -5,6 +5,9 @@
 //! the cell holds behind its head is known to [`cell`](super::cell) alone. The rules
 //! on which the proofs rest are the tables "Who may touch what" of
 //! [`state`](super::state) (rule S) and [`join_state`](super::join_state) (rule J).
+//!
+//! Whoever knows a task knows it by a pointer to its head. The [record](super::record)
+//! lies just before it, so it is not pointed to.
 
 use super::{
     current,
@@ -34,27 +37,77 @@ pub(crate) enum Why {
     Cancelled,
 }
 
-/// What all cells begin with.
+/// What all cells have behind their record.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static Vtable,
-    pub(super) record: NonNull<Record>,
     /// Rule J.
     pub(super) join_waker: UnsafeCell<Option<Waker>>,
     pub(super) join: JoinState,
+    /// What only few tasks have.
+    pub(super) extras: Extras,
+    /// What is in the stage. Rules S and J: as the stage.
+    pub(super) content: UnsafeCell<Content>,
     /// Woken by itself during this poll. Rule S: as `local_refs`.
     pub(super) self_woken: UnsafeCell<bool>,
     /// The half of the reference count of the polling thread. Rule S.
     pub(super) local_refs: UnsafeCell<i32>,
 }
 
+/// What a task has that most have not. It never changes, and a poll looks at it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extras(u8);
+
+impl Extras {
+    pub(super) const NONE: Self = Self(0);
+    /// It inherited task-locals, which lie behind the cell.
+    pub(super) const LOCALS: Self = Self(1 << 0);
+    /// Its runtime is in debug mode.
+    pub(super) const WATCHED: Self = Self(1 << 1);
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline]
+    pub(super) const fn has(self, extra: Self) -> bool {
+        self.0 & extra.0 != 0
+    }
+}
+
+/// What is in the stage of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Future,
+    Output,
+    Nothing,
+}
+
+/// The record of the task with this head.
+#[inline]
+pub(super) fn record_ptr(header: NonNull<Header>) -> NonNull<Record> {
+    // SAFETY: every head lies behind a record, in the same block.
+    unsafe { header.cast::<Record>().sub(1) }
+}
+
+/// See [`record_ptr`].
+///
+/// # Safety
+///
+/// 1. The record's home is alive for `'a`.
+#[inline]
+pub(super) unsafe fn record_of<'a>(header: NonNull<Header>) -> &'a Record {
+    // SAFETY: records live as long as their home, by 1.
+    unsafe { record_ptr(header).as_ref() }
+}
+
 #[derive(Debug)]
 pub(super) struct Vtable {
     pub(super) run: unsafe fn(NonNull<Header>),
     pub(super) schedule: unsafe fn(NonNull<Header>, Why),
-    pub(super) is_local: unsafe fn(NonNull<Header>) -> bool,
+    pub(super) wake_and_drop: unsafe fn(NonNull<Header>),
     pub(super) abort: unsafe fn(NonNull<Header>, Option<Arc<str>>),
     pub(super) cancel: unsafe fn(NonNull<Header>, Option<&'static str>),
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
@@ -65,12 +118,6 @@ pub(super) struct Vtable {
 }
 
 impl Header {
-    pub(super) fn record(&self) -> &Record {
-        // SAFETY: records live as long as their home, and that as long as any
-        // cell of it.
-        unsafe { self.record.as_ref() }
-    }
-
     /// On the polling thread: notes that the task woke itself.
     pub(super) fn wake_self(&self) {
         // SAFETY: rule S: the caller is the polling thread.
@@ -107,18 +154,6 @@ impl Header {
         // SAFETY: rule J, by the callers.
         let before = self.join_waker.with_mut(|it| unsafe { (*it).replace(waker) });
         debug_assert!(before.is_none(), "a waker in a slot that is ours");
-    }
-}
-
-/// Lets go of a finished task. The caller is its owner and does not use it again.
-pub(super) unsafe fn let_go(header: NonNull<Header>) {
-    // SAFETY: the owner's cell is alive.
-    let this = unsafe { header.as_ref() };
-    let local = this.local();
-    let free = this.vtable.free;
-    if this.state.is_last(local) || this.state.merge(local) == Release::Free {
-        // SAFETY: T3: no reference is left, and the owner lets go.
-        unsafe { free(header) };
     }
 }
 
@@ -174,22 +209,10 @@ pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
 pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
+    if is_current(header) {
+        this.wake_self();
+        return this.add_local(-1);
+    }
     // SAFETY: as above.
-    if is_current(header) || !unsafe { (this.vtable.is_local)(header) } {
-        // A foreign waker keeps its reference until the task is queued: it is
-        // what keeps the scheduler alive meanwhile.
-        // SAFETY: as above.
-        unsafe { wake_by_ref(header) };
-        // SAFETY: given up here.
-        return unsafe { drop_ref(header) };
-    }
-    let vtable = this.vtable;
-    match this.state.wake_and_drop() {
-        Wake::Nothing => {}
-        // SAFETY: it is idle, so alive until somebody runs it, and nobody can
-        // before it is queued.
-        Wake::Schedule => unsafe { (vtable.schedule)(header, Why::Woken) },
-        // SAFETY: T3: the last reference to a task its owner let go of.
-        Wake::Free => unsafe { (vtable.free)(header) },
-    }
+    unsafe { (this.vtable.wake_and_drop)(header) }
 }

@@ -13,14 +13,14 @@
 use super::{
     current,
     error::JoinError,
-    header::{Header, clone_ref, drop_ref},
+    header::{Header, clone_ref, drop_ref, record_of},
     info::{Id, TaskInfo},
     join_state::Join,
     record::Record,
     stray::Stray,
 };
 use std::{marker::PhantomData, ptr::NonNull, sync::Arc, task::Waker};
-use sync::shim::{self, atomic::Ordering::Relaxed};
+use sync::shim;
 
 /// The right to run a task once. Dropping it leaves the task unrun.
 #[derive(Debug)]
@@ -77,9 +77,8 @@ impl Task {
 /// 1. A task lives in `record`, and nobody polls it, nor ever will.
 /// 2. The calling thread may drop its future.
 pub(crate) unsafe fn cancel_in(record: NonNull<Record>, reason: &'static str) {
-    // SAFETY: records live as long as their home.
-    let memory = unsafe { record.as_ref() }.memory.load(Relaxed);
-    let header = NonNull::new(memory.cast::<Header>()).expect("a living task has a cell");
+    // SAFETY: by 1 a cell lies behind the record.
+    let header = unsafe { record.add(1) }.cast::<Header>();
     // SAFETY: alive: it has not completed.
     let this = unsafe { header.as_ref() };
     // SAFETY: 1 gives the right to poll, 2 that to drop.
@@ -101,6 +100,11 @@ impl Reference {
         unsafe { self.0.as_ref() }
     }
 
+    fn record(&self) -> &Record {
+        // SAFETY: a counted reference keeps the cell, and the cell its home.
+        unsafe { record_of(self.0) }
+    }
+
     pub(crate) fn abort(&self, reason: Option<Arc<str>>) {
         // SAFETY: as above.
         unsafe { (self.header().vtable.abort)(self.0, reason) }
@@ -111,7 +115,7 @@ impl Reference {
     }
 
     pub(crate) fn id(&self) -> Id {
-        self.header().record().id()
+        self.record().id()
     }
 
     /// Reports what no handle tells of the task.
@@ -173,6 +177,11 @@ impl<T> Joiner<T> {
         unsafe { self.header.as_ref() }
     }
 
+    fn record(&self) -> &Record {
+        // SAFETY: rule J: likewise, and the cell keeps its home.
+        unsafe { record_of(self.header) }
+    }
+
     /// The output, if it is there. Uses this end up if it is.
     pub(crate) fn is_done(&self) -> bool {
         self.header().join.poll() == Join::Done
@@ -194,10 +203,10 @@ impl<T> Joiner<T> {
     /// in the slot and will be woken; otherwise it was dropped.
     pub(crate) fn register(&self, waker: Waker) -> Join {
         let header = self.header();
-        let old = match header.join.unregister() {
-            Join::Pending => header.take_join_waker(),
+        let old = match self.empty_slot() {
+            (Join::Pending, old) => old,
             // The completer is at the slot, or was: it is not ours to write.
-            refusal => return refusal,
+            (refusal, _) => return refusal,
         };
         header.put_join_waker(waker);
         let answer = header.join.register();
@@ -206,6 +215,20 @@ impl<T> Joiner<T> {
         shim::assert_unlocked("the drop of a waker");
         drop((old, unused));
         answer
+    }
+
+    /// Takes the waker out of the slot, if there is one. `Pending`: the slot is empty,
+    /// and stays so, since nobody else puts anything in.
+    #[inline]
+    fn empty_slot(&self) -> (Join, Option<Waker>) {
+        let header = self.header();
+        match header.join.poll() {
+            Join::Registered => match header.join.unregister() {
+                Join::Pending => (Join::Pending, header.take_join_waker()),
+                refusal => (refusal, None),
+            },
+            answer => (answer, None),
+        }
     }
 
     pub(crate) fn abort(&self, reason: Option<Arc<str>>) {
@@ -219,7 +242,7 @@ impl<T> Joiner<T> {
     }
 
     pub(crate) fn id(&self) -> Id {
-        self.header().record().id()
+        self.record().id()
     }
 
     /// A number that no other living task has.
@@ -229,7 +252,7 @@ impl<T> Joiner<T> {
 
     /// Which task it is or, nameless, was.
     pub(crate) fn identity(&self) -> TaskInfo {
-        let info = self.look().unwrap_or_else(|| self.header().record().fields(|_| None));
+        let info = self.look().unwrap_or_else(|| self.record().fields(|_| None));
         TaskInfo { waits_for: None, ..info }
     }
 
@@ -243,11 +266,8 @@ impl<T> Joiner<T> {
 impl<T> Drop for Joiner<T> {
     fn drop(&mut self) {
         let header = self.header();
-        let old = match header.join.unregister() {
-            Join::Pending => header.take_join_waker(),
-            _ => None,
-        };
-        if header.join.detach() == Join::Done {
+        let (answer, old) = self.empty_slot();
+        if answer == Join::Done || header.join.detach() == Join::Done {
             let discard = header.vtable.discard;
             // SAFETY: rule J: DONE: output and cell are ours.
             unsafe { discard(self.header) };

@@ -5,6 +5,7 @@
 //!   current             which task this thread polls
 //!   header, waker       the head of the cell, its references     unsafe
 //!   holders, cell       who holds it; future and output          unsafe
+//!   place               where in its memory the parts lie        unsafe
 //!   record, info        what others see of a task
 //!   home                where memory comes from and goes
 //!   join, error         what users hold
@@ -28,6 +29,8 @@ pub(crate) mod home;
 pub(crate) mod info;
 pub(crate) mod join;
 pub(crate) mod join_state;
+#[expect(unsafe_code, reason = "where the parts of a cell lie in its block")]
+mod place;
 #[expect(unsafe_code, reason = "reads back a pointer to a static location")]
 pub(crate) mod record;
 mod reporting;
@@ -39,6 +42,8 @@ mod waker;
 pub(crate) use cell::Schedule;
 pub(crate) use header::Why;
 pub(crate) use holders::Task;
+#[cfg(all(test, loom))]
+pub(crate) use home::Class;
 pub(crate) use home::{Home, Tenant};
 pub(crate) use info::Nature;
 pub(crate) use record::{Birth, Record};

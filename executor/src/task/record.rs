@@ -23,16 +23,24 @@
 //! | R1   | [`Record::be_born`] | [`Record::read`] | the fields of one life           |
 //! | R2   | [`Record::be_born`] | [`Record::read`] | that a life is over before the next one's fields are seen |
 //!
-//! The record is also the handle by which the memory of a task is recycled: it is
-//! what lies in the free lists of a [home](super::home), with the cell's memory
-//! attached.
+//! # Size
+//!
+//! Five words, which stay where they are while cells come and go behind them: a
+//! record is the head of the block of memory in which its task's [cell](super::cell)
+//! lies, and the handle by which that block is recycled.
+//!
+//! ```text
+//!     generation, polls │ id, flags │ spawned at │ wait: object, kind │ wait: location
+//! ```
+//!
+//! What only some tasks have is elsewhere: names under their [home](super::home)'s lock,
+//! by id; what is inherited behind the cell, where a dump never looks.
 
 use super::info::{Id, Nature, TaskInfo};
-use crate::locals::Inherited;
-use std::{mem::ManuallyDrop, panic::Location, ptr, sync::Arc};
+use std::{panic::Location, ptr, sync::Arc};
 use sync::{
     shim::atomic::{
-        AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
+        AtomicPtr, AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
@@ -48,11 +56,9 @@ const GENERATION_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 5 } else { 
 pub(crate) struct Birth {
     pub(crate) id: Id,
     pub(crate) nature: Nature,
-    /// What [`Home::add_name`](super::Home::add_name) gave.
-    pub(crate) name: u32,
+    /// Whether [`Home::add_name`](super::Home::add_name) was told its name.
+    pub(crate) is_named: bool,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// What it inherits: the pointer of an `Arc`, or null. The task's from now on.
-    pub(crate) locals: *const Inherited,
     pub(crate) watched: Watched,
 }
 
@@ -62,84 +68,70 @@ pub(crate) struct Record {
     /// Odd while a task lives here.
     generation: AtomicU32,
     polls: AtomicU32,
-    id: AtomicU64,
-    nature: AtomicU8,
-    /// One more than the index of its name in the home's list; zero is none.
-    name: AtomicU32,
+    /// What never changes in a life: see [`Tag`].
+    tag: AtomicU64,
     spawned_at: AtomicPtr<Location<'static>>,
-    /// As in [`Birth`]; of use to whoever runs the task.
-    locals: AtomicPtr<Inherited>,
-    pub(crate) wait: wait_site::Record,
-    /// The cell of the task, or the memory for the next one.
-    pub(super) memory: AtomicPtr<u8>,
-    /// The next record in a free list or a return stack.
-    pub(super) next: AtomicPtr<Self>,
-    /// Which free list it belongs to.
-    pub(super) class: u8,
+    pub(super) wait: wait_site::Record,
+}
+
+/// A task's id, what kind it is of, and whether it has a name. 52 bits of id last for
+/// fourteen years at ten million spawns a second.
+#[derive(Clone, Copy, Debug)]
+struct Tag(u64);
+
+const NATURE: u64 = 0b11;
+const NAMED: u64 = 1 << 2;
+/// The id begins here.
+const ID_SHIFT: u32 = 12;
+
+impl Tag {
+    const fn new(birth: &Birth) -> Self {
+        let named = if birth.is_named { NAMED } else { 0 };
+        Self((birth.id.get() << ID_SHIFT) | named | birth.nature as u64)
+    }
+
+    const fn id(self) -> Id {
+        Id::new(self.0 >> ID_SHIFT)
+    }
+
+    const fn nature(self) -> Nature {
+        Nature::from_number((self.0 & NATURE) as u8)
+    }
+
+    const fn is_named(self) -> bool {
+        self.0 & NAMED != 0
+    }
 }
 
 impl Record {
-    pub(crate) fn new(class: u8, memory: *mut u8) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             generation: AtomicU32::new(GENERATION_FIRST & !1),
             polls: AtomicU32::new(0),
-            id: AtomicU64::new(0),
-            nature: AtomicU8::new(0),
-            name: AtomicU32::new(0),
+            tag: AtomicU64::new(0),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
-            locals: AtomicPtr::new(ptr::null_mut()),
             wait: wait_site::Record::new(),
-            memory: AtomicPtr::new(memory),
-            next: AtomicPtr::new(ptr::null_mut()),
-            class,
         }
     }
 
     /// A task moves in. R1, R2: the reader sees all of its fields or none.
-    pub(crate) fn be_born(&self, birth: Birth) {
+    #[inline]
+    pub(crate) fn be_born(&self, birth: &Birth) {
         // R2: whoever sees a field below also sees the generation above it.
         fence(Release);
         // Relaxed, all fields: published by the generation.
-        self.id.store(birth.id.get(), Relaxed);
-        self.nature.store(birth.nature as u8, Relaxed);
-        self.name.store(birth.name, Relaxed);
+        self.tag.store(Tag::new(birth).0, Relaxed);
         self.spawned_at.store(ptr::from_ref(birth.spawned_at).cast_mut(), Relaxed);
         self.polls.store(0, Relaxed);
-        self.locals.store(birth.locals.cast_mut(), Relaxed);
-        self.wait.clear();
-        self.wait.set_watched(birth.watched);
+        self.wait.begin(birth.watched);
         // R1: publishes the fields. Relaxed load: the owner is the only writer.
         let generation = self.generation.load(Relaxed);
         debug_assert!(generation.is_multiple_of(2), "two tasks in one record");
         self.generation.store(generation.wrapping_add(1), Release);
     }
 
-    /// What the task inherits, to whoever runs it, which must not drop it.
-    #[inline]
-    pub(super) fn locals(&self) -> Option<ManuallyDrop<Arc<Inherited>>> {
-        // Relaxed: came with the task.
-        let locals = self.locals.load(Relaxed);
-        // SAFETY: `be_born` was given the pointer of an `Arc`, whose count is not
-        // given up before `take_locals`, and here not at all.
-        (!locals.is_null()).then(|| ManuallyDrop::new(unsafe { Arc::from_raw(locals) }))
-    }
-
-    /// Whether the task inherits anything.
-    #[inline]
-    pub(super) fn has_locals(&self) -> bool {
-        // Relaxed: came with the task.
-        !self.locals.load(Relaxed).is_null()
-    }
-
-    /// The task is over, and so is its use of what it inherited.
-    pub(super) fn take_locals(&self) -> Option<Arc<Inherited>> {
-        let locals = self.locals().map(ManuallyDrop::into_inner)?;
-        // Relaxed: the owner is the only writer.
-        self.locals.store(ptr::null_mut(), Relaxed);
-        Some(locals)
-    }
-
     /// The task is over. Its owner may still read what it was.
+    #[inline]
     pub(crate) fn die(&self) {
         // Relaxed: the owner is the only writer; R2's fence follows in `be_born`.
         let generation = self.generation.load(Relaxed);
@@ -159,12 +151,12 @@ impl Record {
     pub(super) fn living(&self) -> Option<Nature> {
         // Relaxed, both: asked by the home's owner when nobody else runs tasks.
         let alive = self.generation.load(Relaxed) % 2 == 1;
-        alive.then(|| Nature::from_number(self.nature.load(Relaxed)))
+        alive.then(|| self.tag().nature())
     }
 
     /// A look from any thread, at any time. `None`: nobody lives here, or the
     /// tenant changed meanwhile.
-    pub(crate) fn read(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> Option<TaskInfo> {
+    pub(crate) fn read(&self, name: impl FnOnce(Id) -> Option<Arc<str>>) -> Option<TaskInfo> {
         // R1: sees the fields of this life.
         let before = self.generation.load(Acquire);
         if before.is_multiple_of(2) {
@@ -178,30 +170,36 @@ impl Record {
     }
 
     /// What the record says, to somebody who owns the task.
-    pub(super) fn fields(&self, name: impl FnOnce(u32) -> Option<Arc<str>>) -> TaskInfo {
+    pub(super) fn fields(&self, name: impl FnOnce(Id) -> Option<Arc<str>>) -> TaskInfo {
         // Relaxed, all: checked by the generation, or by ownership.
         let spawned_at = self.spawned_at.load(Relaxed);
+        let tag = self.tag();
         TaskInfo {
-            id: self.id(),
-            name: name(self.name()),
+            id: tag.id(),
+            name: tag.is_named().then(|| name(tag.id())).flatten(),
             // SAFETY: `be_born` stores nothing but pointers made from `&'static
             // Location`; null is a record in which no task lived yet.
             spawned_at: unsafe { spawned_at.as_ref() },
             waits_for: self.wait.read(),
             polls: self.polls.load(Relaxed),
-            nature: Nature::from_number(self.nature.load(Relaxed)),
+            nature: tag.nature(),
         }
     }
 
-    /// The number of its name.
-    pub(super) fn name(&self) -> u32 {
-        // Relaxed: as the other fields.
-        self.name.load(Relaxed)
+    /// Whether the task that lives here, or lived here last, has a name.
+    #[inline]
+    pub(super) fn is_named(&self) -> bool {
+        self.tag().is_named()
     }
 
     /// The id of the task that lives here, or lived here last.
     pub(crate) fn id(&self) -> Id {
-        // Relaxed: asked by somebody who owns the task.
-        Id::new(self.id.load(Relaxed))
+        self.tag().id()
+    }
+
+    #[inline]
+    fn tag(&self) -> Tag {
+        // Relaxed: as the other fields.
+        Tag(self.tag.load(Relaxed))
     }
 }

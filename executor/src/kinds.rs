@@ -3,13 +3,14 @@
 //! | kind          | made by          | runs on                   | queued                    |
 //! |---------------|------------------|---------------------------|---------------------------|
 //! | [`Stealable`] | `spawn`          | any worker                | as [`scheduler`](crate::scheduler) says |
-//! | [`Pinned`]    | `spawn_local`, `block_on` | its thread       | there, or in its inbox    |
+//! | [`Pinned`]    | `spawn_local`, `spawn_pinned`, `block_on` | its thread | there, or in its inbox |
 //! | [`OnPool`]    | `spawn_blocking` | a thread of the blocking pool | once, by hand         |
 
 use crate::{
+    blocking::Ticket,
     context::{self, Context},
     inbox::Inbox,
-    scheduler::Scheduler,
+    scheduler::{BlockingJob, Scheduler},
     task::{Home, Record, Schedule, Stray, Task, Why, info::TaskInfo},
     unhandled::Unhandled,
 };
@@ -151,6 +152,7 @@ unsafe impl Schedule for Pinned {
 /// A closure on the blocking pool.
 pub(crate) struct OnPool {
     pub(crate) home: NonNull<Home>,
+    pub(crate) record: NonNull<Record>,
 }
 
 // SAFETY: 1: `make` passes the record's own home. 2: it is queued once, by hand;
@@ -175,6 +177,18 @@ unsafe impl Schedule for OnPool {
     }
 
     fn ended(&self) {}
+
+    fn withdraw(&self, cancel: impl FnOnce()) {
+        // SAFETY: 1: alive as long as the cell in which this lies.
+        let scheduler = unsafe { Scheduler::of(self.home) };
+        // SAFETY: records live as long as their home.
+        let record = unsafe { self.record.as_ref() };
+        let (ticket, id) = (Ticket(record.ticket()), record.id());
+        let waiting = scheduler.pool.withdraw(ticket, |job| job.is(id));
+        cancel();
+        // A virtual clock stands still until the closure is gone.
+        waiting.into_iter().for_each(BlockingJob::forget);
+    }
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
         // SAFETY: 1 and 2 are the caller's.

@@ -16,6 +16,11 @@ use slab::Slab;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(pub(crate) usize);
 
+impl Ticket {
+    /// That of a job which is not queued.
+    pub(crate) const NONE: Self = Self(NOBODY);
+}
+
 /// Behind the last job, and before the first.
 const NOBODY: usize = usize::MAX;
 

@@ -276,11 +276,7 @@ impl<J> Roster<J> {
     }
 
     /// Takes a queued job back, if it is still there.
-    pub(super) fn withdraw(
-        &mut self,
-        ticket: Ticket,
-        is_it: impl FnOnce(&J) -> bool,
-    ) -> Option<J> {
+    pub(super) fn withdraw(&mut self, ticket: Ticket, is_it: impl FnOnce(&J) -> bool) -> Option<J> {
         self.queue.withdraw(ticket, is_it)
     }
 

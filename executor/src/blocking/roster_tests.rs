@@ -50,7 +50,13 @@ enum Step {
 impl World {
     fn new(threads_max: usize) -> Self {
         let threads = vec![Thread::Gone; threads_max];
-        Self { roster: Roster::new(threads_max), threads, leaving: 0, jobs: vec![], tickets: vec![] }
+        Self {
+            roster: Roster::new(threads_max),
+            threads,
+            leaving: 0,
+            jobs: vec![],
+            tickets: vec![],
+        }
     }
 
     /// What the world outside may do next, at any moment.
@@ -263,7 +269,9 @@ impl World {
 
     fn claimed(&self) -> impl Iterator<Item = usize> {
         let places = self.roster.places.iter().enumerate();
-        places.filter_map(|(index, it)| matches!(it, Place::Claimed(_) | Place::Roused).then_some(index))
+        places.filter_map(|(index, it)| {
+            matches!(it, Place::Claimed(_) | Place::Roused).then_some(index)
+        })
     }
 
     /// If from now on threads do what they are told and nobody else does anything,
@@ -391,4 +399,37 @@ fn room_taken_by_a_burst_is_given_back_with_the_last_thread() {
     assert!(roster.queue.capacity() >= 999);
     assert_eq!(roster.expire(0).next, Next::Leave);
     assert_eq!(roster.queue.capacity(), 0);
+}
+
+/// Idle threads are many, jobs more: who comes sends for the next, and nobody else does.
+#[test]
+fn a_burst_wakes_one_thread_at_a_time() {
+    let mut roster = Roster::new(8);
+    for job in 0..8 {
+        // Without a thread each submitter starts one; afterwards each thread the next.
+        assert_eq!(roster.submit(job), Submit::Start(job));
+    }
+    for index in 0..8 {
+        assert_eq!(roster.arrive(index), Come { next: Next::Run(index), another: None });
+    }
+    for index in 0..8 {
+        assert_eq!(roster.finish(index), Next::Sleep);
+    }
+    assert_eq!(roster.submit(100), Submit::Wake(7));
+    for job in 101..1_000 {
+        assert!(matches!(roster.submit(job), Submit::Queued(_)));
+    }
+    let first = roster.wake_up(7);
+    assert_eq!(first, Come { next: Next::Run(100), another: Some(Another::Wake(6)) });
+    // Those awake take what there is, while the next one stirs.
+    for job in 101..500 {
+        assert_eq!(roster.finish(7), Next::Run(job));
+    }
+    let second = roster.wake_up(6);
+    assert_eq!(second, Come { next: Next::Run(500), another: Some(Another::Wake(5)) });
+    for job in 501..1_000 {
+        assert_eq!(roster.finish(7), Next::Run(job));
+    }
+    // It was promised nothing.
+    assert_eq!(roster.wake_up(5), Come { next: Next::Sleep, another: None });
 }

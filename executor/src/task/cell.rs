@@ -72,6 +72,12 @@ pub(crate) unsafe trait Schedule: 'static {
     /// The future is gone. On the thread that dropped it.
     fn ended(&self);
 
+    /// A closure is cancelled which nobody has begun: takes it off its queue, and calls
+    /// `cancel`, which drops it. Others are never asked.
+    fn withdraw(&self, cancel: impl FnOnce()) {
+        cancel();
+    }
+
     /// Gives the memory of a task back, from any thread.
     ///
     /// # Safety
@@ -443,7 +449,7 @@ unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<
     if S::CLAIMED {
         if state.cancel_unclaimed() == Claim::Won {
             // SAFETY: T4: the closure is ours and never starts.
-            unsafe { cancel::<F, S>(header, None) };
+            this.schedule.withdraw(|| unsafe { cancel::<F, S>(header, None) });
         }
     } else if state.cancel() == Wake::Schedule {
         // SAFETY: the caller keeps the cell alive.

@@ -72,7 +72,8 @@ pub(crate) struct Record {
     pub(crate) wait: wait_site::Record,
     /// The cell of the task, or the memory for the next one.
     pub(super) memory: AtomicPtr<u8>,
-    /// The next record in a free list or a return stack.
+    /// The next record in a free list or a return stack. While a closure lives here: its
+    /// ticket.
     pub(super) next: AtomicPtr<Self>,
     /// Which free list it belongs to.
     pub(super) class: u8,
@@ -137,6 +138,19 @@ impl Record {
         // Relaxed: the owner is the only writer.
         self.locals.store(ptr::null_mut(), Relaxed);
         Some(locals)
+    }
+
+    /// Keeps the number under which the closure that lives here waits for a thread, where
+    /// a free record keeps the next one: a living one is in no list.
+    pub(crate) fn set_ticket(&self, ticket: usize) {
+        // Relaxed: a hint, which whoever acts on it checks under a lock.
+        self.next.store(ptr::without_provenance_mut(ticket), Relaxed);
+    }
+
+    /// The number kept last.
+    pub(crate) fn ticket(&self) -> usize {
+        // Relaxed: as above.
+        self.next.load(Relaxed).addr()
     }
 
     /// The task is over. Its owner may still read what it was.

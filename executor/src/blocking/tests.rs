@@ -527,7 +527,10 @@ fn each_of_a_burst_that_waits_for_all_begins() {
         for _ in 0..=round % 3 {
             for _ in 0..32 {
                 let gate = gate.clone();
-                pool.submit(job(move || drop(gate.wait()))).unwrap();
+                let wait = job(move || {
+                    gate.wait();
+                });
+                pool.submit(wait).unwrap();
             }
             assert_eq!(pool.wait_idle(Duration::MAX), 0);
         }

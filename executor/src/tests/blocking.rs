@@ -107,12 +107,14 @@ fn a_named_closure_is_seen_while_it_waits_and_while_it_runs() {
         let handle = executor.handle().clone();
         let (begun, begins) = mpsc::channel();
         let (end, ends) = mpsc::channel::<()>();
-        let task = executor.block_on(async move {
+        let entered = handle.enter();
+        let task = {
             TaskBuilder::new().name("reindex").spawn_blocking(move || {
                 begun.send(()).unwrap();
                 let _ = ends.recv();
             })
-        });
+        };
+        drop(entered);
         let named = |it: &&TaskInfo| it.name.as_deref() == Some("reindex");
         let is_seen =
             |tasks: &[TaskInfo]| tasks.iter().find(named).is_some_and(|it| it.is_blocking());

@@ -94,8 +94,8 @@ pub mod task {
     pub use executor::{
         AbortHandle, AccessError, DeferHandle, Id, InheritedFuture, InheritedKey, JoinError,
         JoinHandle, LocalKey, TaskBuilder as Builder, TaskInfo, TaskLocalFuture, YieldNow,
-        current_abort_handle, current_task as current, defer_local, spawn, spawn_blocking,
-        spawn_local, yield_now,
+        current_abort_handle, current_task as current, defer_local, should_stop, spawn,
+        spawn_blocking, spawn_local, yield_now,
     };
     pub use reactor::time::effective_deadline;
     pub use sync::coop::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};

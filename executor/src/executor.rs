@@ -144,7 +144,8 @@ impl Drop for LocalHome {
 impl LocalExecutor {
     pub(crate) fn new(executor: Executor) -> Self {
         let scheduler = executor.handle.scheduler.clone();
-        Self { home: LocalHome { member: Member::new(&scheduler), scheduler }, executor }
+        let member = Member::of_worker(&scheduler, 0);
+        Self { home: LocalHome { member, scheduler }, executor }
     }
 
     /// A handle to it, for any thread.
@@ -334,6 +335,64 @@ impl Handle {
         self.scheduler.spawn_blocking(closure, Options::here())
     }
 
+    /// Starts a task that need not be `Send` on the thread of worker number `worker`,
+    /// counted from zero: `make` is called there and makes its future, which is polled
+    /// and dropped by that thread only, as those of [`spawn_local`](crate::spawn_local)
+    /// are.
+    ///
+    /// For what belongs to one thread: a connection that is not `Send`, a shard per core.
+    /// While that thread blocks, also in [`block_in_place`](crate::block_in_place), the
+    /// task waits: other threads take over the worker's other tasks, not this one.
+    ///
+    /// A current-thread runtime has one worker: whoever is in `block_on`, and the first
+    /// to come if several threads are. If nobody is, the task waits for the next one, and
+    /// ends with that call at the latest. That of a
+    /// [`LocalExecutor`] is its thread, whose tasks stay.
+    ///
+    /// # Errors
+    ///
+    /// The handle gives a cancelled `JoinError` if the thread left the runtime first,
+    /// and that of a panic if `make` panics.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver, yield_now};
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// let executor = Builder::new_multi_thread().worker_threads(2).build_with(ThreadDriver::new)?;
+    /// let handle = executor.handle();
+    /// let shards: Vec<_> = (0..handle.workers())
+    ///     .map(|worker| {
+    ///         handle.spawn_pinned(worker, move || async move {
+    ///             let count = Rc::new(Cell::new(worker));
+    ///             yield_now().await;
+    ///             count.replace(7)
+    ///         })
+    ///     })
+    ///     .collect();
+    /// for (worker, shard) in shards.into_iter().enumerate() {
+    ///     assert_eq!(executor.block_on(shard).unwrap(), worker);
+    /// }
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    #[doc(alias = "LocalPoolHandle")]
+    #[doc(alias = "spawn_local_on")]
+    #[doc(alias = "spawn_on_worker")]
+    #[track_caller]
+    pub fn spawn_pinned<C, F>(&self, worker: usize, make: C) -> JoinHandle<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.scheduler.spawn_pinned(worker, make, Options::here())
+    }
+
     /// Runs a future on this thread until it is done. It may borrow, and need not
     /// be `Send`.
     ///
@@ -391,6 +450,8 @@ impl Handle {
 
     /// How many workers the runtime has.
     #[must_use]
+    #[doc(alias = "num_workers")]
+    #[doc(alias = "worker_count")]
     pub fn workers(&self) -> usize {
         self.scheduler.workers.len()
     }

@@ -20,6 +20,19 @@
 //! can drop them before it leaves: [`leave`](Inbox::close) first closes the inbox,
 //! after which a queued task is forgotten, and then drops the futures, one by one,
 //! on this thread and with no lock held.
+//!
+//! Pinned tasks are made by their own thread; or by another one, which then
+//! [reserves](Inbox::reserve) a place in that list, makes the task, and has it
+//! [admitted](Inbox::admit) when it is whole. The lock decides whether that was before
+//! the thread left.
+//!
+//! # Synchronization edges
+//!
+//! | edge | released by      | acquired by           | what crosses                  |
+//! |------|------------------|-----------------------|-------------------------------|
+//! | M1   | [`Inbox::admit`] | [`Inbox::any_living`] | the task that somebody made   |
+//!
+//! Carried by the lock.
 
 use crate::task::{Record, Task};
 use slab::Slab;
@@ -61,6 +74,8 @@ pub(crate) struct Inbox {
     /// Whether something came, to look at without the lock.
     pending: AtomicBool,
     pub(crate) parker: Parker,
+    /// Which worker's thread it belongs to, if that can be told.
+    pub(crate) worker: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -70,8 +85,8 @@ struct Letters {
     is_closed: bool,
     /// The thread sleeps, and nobody has woken it yet.
     is_asleep: bool,
-    /// The thread's pinned tasks that live.
-    living: Slab<Living>,
+    /// The thread's pinned tasks that live. `None`: one that is being made elsewhere.
+    living: Slab<Option<Living>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +104,13 @@ impl Inbox {
             is_asleep: false,
             living: Slab::new(),
         };
-        Self { letters: Lock::new(letters), pending: AtomicBool::new(false), parker: Parker::new() }
+        let pending = AtomicBool::new(false);
+        Self { letters: Lock::new(letters), pending, parker: Parker::new(), worker: None }
+    }
+
+    /// That of a worker's own thread.
+    pub(crate) fn of_worker(place: Place, worker: usize) -> Self {
+        Self { worker: Some(worker), ..Self::new(place) }
     }
 
     /// Puts a task in. Gives the place to wake if it is the first to come since
@@ -159,7 +180,26 @@ impl Inbox {
     /// Lists a pinned task that is about to be made. `None`: the thread leaves.
     pub(crate) fn enlist(&self, record: NonNull<Record>) -> Option<usize> {
         let mut letters = self.letters.lock();
-        (!letters.is_closed).then(|| letters.living.insert(Living(record)))
+        (!letters.is_closed).then(|| letters.living.insert(Some(Living(record))))
+    }
+
+    /// A place in the list for a pinned task that another thread is about to make.
+    /// `None`: the thread leaves.
+    pub(crate) fn reserve(&self) -> Option<usize> {
+        let mut letters = self.letters.lock();
+        (!letters.is_closed).then(|| letters.living.insert(None))
+    }
+
+    /// The task for a reserved place is whole. `false`: the thread leaves, or has left,
+    /// and the task remains its maker's.
+    #[must_use]
+    pub(crate) fn admit(&self, key: usize, record: NonNull<Record>) -> bool {
+        // M1: publishes the task.
+        let mut letters = self.letters.lock();
+        if !letters.is_closed {
+            letters.living[key] = Some(Living(record));
+        }
+        !letters.is_closed
     }
 
     /// A pinned task is over.
@@ -178,6 +218,8 @@ impl Inbox {
 
     /// One of the pinned tasks that live.
     pub(crate) fn any_living(&self) -> Option<NonNull<Record>> {
-        self.letters.lock().living.iter().next().map(|(_, it)| it.0)
+        // M1: sees the task that another thread has made.
+        let letters = self.letters.lock();
+        letters.living.iter().find_map(|(_, it)| it.map(|it| it.0))
     }
 }

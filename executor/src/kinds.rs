@@ -3,18 +3,25 @@
 //! | kind          | made by          | runs on                   | queued                    |
 //! |---------------|------------------|---------------------------|---------------------------|
 //! | [`Stealable`] | `spawn`          | any worker                | as [`scheduler`](crate::scheduler) says |
-//! | [`Pinned`]    | `spawn_local`, `block_on` | its thread       | there, or in its inbox    |
+//! | [`Pinned`]    | `spawn_local`, `spawn_pinned`, `block_on` | its thread | there, or in its inbox |
 //! | [`OnPool`]    | `spawn_blocking` | a thread of the blocking pool | once, by hand         |
 
 use crate::{
+    blocking::Ticket,
     context::{self, Context},
     inbox::Inbox,
-    scheduler::Scheduler,
-    task::{Home, Record, Schedule, Stray, Task, Why, info::TaskInfo},
+    scheduler::{BlockingJob, Scheduler},
+    task::{
+        Home, Record, Schedule, Stray, Task, Why,
+        info::{Id, TaskInfo},
+    },
     unhandled::Unhandled,
 };
 use std::{ptr::NonNull, sync::Arc};
-use sync::futurelock::Futurelock;
+use sync::{
+    futurelock::Futurelock,
+    shim::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// A task that any worker may run.
 pub(crate) struct Stealable;
@@ -148,7 +155,22 @@ unsafe impl Schedule for Pinned {
 }
 
 /// A closure on the blocking pool.
-pub(crate) struct OnPool;
+pub(crate) struct OnPool {
+    /// Its place in the queue, as a number. A hint, until it has one and after that.
+    ticket: AtomicUsize,
+}
+
+impl OnPool {
+    pub(crate) fn new() -> Self {
+        Self { ticket: AtomicUsize::new(Ticket::NONE.0) }
+    }
+
+    /// Keeps where in its queue the closure waits for a thread.
+    pub(crate) fn keep(&self, ticket: Ticket) {
+        // Relaxed: a hint, which whoever acts on it checks under a lock.
+        self.ticket.store(ticket.0, Relaxed);
+    }
+}
 
 // SAFETY: 1: it is queued once, by hand;
 // nothing wakes a closure.
@@ -168,6 +190,17 @@ unsafe impl Schedule for OnPool {
     }
 
     fn ended(&self, _home: NonNull<Home>) {}
+
+    fn withdraw(&self, home: NonNull<Home>, id: Id, cancel: impl FnOnce()) {
+        // SAFETY: 1: alive as long as the cell in which this lies.
+        let scheduler = unsafe { Scheduler::of(home) };
+        // Relaxed: as above.
+        let ticket = Ticket(self.ticket.load(Relaxed));
+        let waiting = scheduler.pool.withdraw(ticket, |job| job.is(id));
+        cancel();
+        // A virtual clock stands still until the closure is gone.
+        waiting.into_iter().for_each(BlockingJob::forget);
+    }
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
         // SAFETY: 1 and 2 are the caller's.

@@ -24,6 +24,7 @@
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!             └▶ roll ─▶ inbox
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
 //!   task ─▶ locals
 //! ```
@@ -56,6 +57,7 @@ mod models;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
 mod rng;
+mod roll;
 #[cfg(all(test, shuttle))]
 mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
@@ -83,7 +85,7 @@ pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocal
 pub use metrics::{Metrics, WorkerMetrics};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
-    TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, spawn,
+    TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, should_stop, spawn,
     spawn_blocking, spawn_local, yield_now,
 };
 pub use sync::driver::ThreadDriver;

@@ -6,14 +6,16 @@
 //! handle says cancelled.
 
 use crate::{
-    blocking,
+    blocking::{self, Refused, Ticket},
     context::{self, Context},
     desk::Desk,
     inbox::Inbox,
     kinds::{OnPool, Pinned, Stealable},
     locals::{self, Inherited},
     scheduler::{BlockingJob, Scheduler},
-    task::{Birth, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, join::JoinHandle},
+    task::{
+        Birth, Nature, Once, Record, Schedule, Task, Tenant, Why, cell, holders, join::JoinHandle,
+    },
     unhandled::Unhandled,
 };
 use std::{future::Future, panic::Location, ptr::NonNull, sync::Arc};
@@ -141,6 +143,52 @@ impl Scheduler {
         })
     }
 
+    /// Makes a task that the thread of worker number `worker` runs, of a future that this
+    /// thread makes, and queues it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such worker.
+    #[track_caller]
+    pub(crate) fn spawn_pinned<C, F>(
+        &self,
+        worker: usize,
+        make: C,
+        options: Options,
+    ) -> JoinHandle<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let count = self.workers.len();
+        assert!(
+            worker < count,
+            "spawn_pinned: there is no worker {worker}: this runtime has {count}, counted from 0"
+        );
+        let location = options.location;
+        let (inbox, key) = self.workers[worker].roll.reserve();
+        // Until its first poll it holds the closure and nothing else, so it is as `Send`.
+        let future = async move { make().await };
+        let mut place = None;
+        let made = self.make(options, Nature::Pinned, 0, future, |record| {
+            place = Some(record);
+            Some(Pinned { inbox: inbox.clone(), key })
+        });
+        let (Ok((task, handle)), Some(record)) = (made, place) else {
+            inbox.strike(key);
+            return JoinHandle::refused(location);
+        };
+        if inbox.admit(key, record) {
+            self.queue_pinned(&inbox, task);
+        } else {
+            // SAFETY: 1: it lives, and the right to poll it is here, in `task`; nobody
+            // has the handle yet. 2: it was not polled, so it is a closure, and `Send`.
+            unsafe { holders::cancel_in(record, self.why_pinned_end()) };
+        }
+        handle
+    }
+
     /// Makes a job of a closure, for the blocking pool.
     pub(crate) fn spawn_blocking<C, T>(&self, closure: C, options: Options) -> JoinHandle<T>
     where
@@ -149,22 +197,35 @@ impl Scheduler {
     {
         let location = options.location;
         let once = Once::new(closure);
-        let made = self.make(options, Nature::Blocking, 1, once, |_| Some(OnPool));
+        let mut place = None;
+        let made = self.make(options, Nature::Blocking, 1, once, |record| {
+            place = Some(record);
+            Some(OnPool::new())
+        });
         let Ok((task, handle)) = made else {
             return JoinHandle::refused(location);
         };
+        // SAFETY: made just now with an `OnPool`, and the handle keeps it where it is.
+        let kind = place.map(|it| unsafe { cell::kind::<OnPool>(it) });
+        let keep = |ticket: Ticket| kind.into_iter().for_each(|it| it.keep(ticket));
         self.engage();
         // SAFETY: `make` was told to count one reference, and it is claimed here.
         let reference = unsafe { task.counted() };
         let job = BlockingJob { task: Some(task), reference, scheduler: self.arc() };
-        if let Err(refused) = self.pool.submit(job) {
-            if let blocking::Reason::NoThread(error) = &refused.reason {
-                self.config.hooks.report(Unhandled::NoThread(error.to_string()));
-            }
-            // The job is cancelled by being dropped, and the handle says so.
-            drop(refused.job);
+        match self.pool.submit(job) {
+            // Whoever cancels it has a handle, which nobody has before we return.
+            Ok(ticket) => ticket.into_iter().for_each(keep),
+            Err(refused) => self.refuse(refused),
         }
         handle
+    }
+
+    fn refuse(&self, refused: Refused<BlockingJob>) {
+        if let blocking::Reason::NoThread(error) = &refused.reason {
+            self.config.hooks.report(Unhandled::NoThread(error.to_string()));
+        }
+        // The job is cancelled by being dropped, and the handle says so.
+        drop(refused.job);
     }
 
     /// Takes memory and makes a cell in it. Gives the future back if the end has

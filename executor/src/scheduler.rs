@@ -33,10 +33,11 @@ use crate::{
     inbox::{Inbox, Place},
     metrics::{Counters, Metrics},
     queue::{Injector, Slot},
+    roll::Roll,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
-        info::TaskInfo,
+        info::{Id, TaskInfo},
     },
     unhandled::Unhandled,
 };
@@ -59,7 +60,7 @@ use sync::{
 };
 
 /// Why tasks are cancelled that live when their runtime ends.
-pub(crate) const SHUT_DOWN: &str = "its runtime shut down";
+const SHUT_DOWN: &str = "its runtime shut down";
 
 /// One runtime.
 pub(crate) struct Scheduler {
@@ -96,6 +97,8 @@ pub(crate) struct Worker {
     pub(crate) counters: Counters,
     /// Whether the thread with the older right to its desk waits for it.
     pub(crate) is_wanted: AtomicBool,
+    /// Its own thread, for pinned tasks.
+    pub(crate) roll: Roll,
 }
 
 impl Scheduler {
@@ -123,7 +126,7 @@ impl Scheduler {
                 this: this.clone(),
                 pool: Pool::new(pool_config(&config)),
                 driver,
-                workers: desks.iter().map(|it| Worker::new(it)).collect(),
+                workers: desks.iter().map(|it| Worker::new(it, config.flavor)).collect(),
                 injector: Injector::new(),
                 idle: Idle::new(count),
                 closing: Closing::new(desks),
@@ -437,12 +440,37 @@ impl Scheduler {
                 cancelled += 1;
             }
         }
+        for inbox in self.workers.iter().filter_map(|it| it.roll.end()) {
+            cancelled += Self::cancel_expected(&inbox);
+        }
         self.pool.shutdown();
         self.driver.close();
         for tenant in desks.into_iter().map(|it| it.tenant).chain(shared) {
             tenant.close(self.arc());
         }
         self.closing.finish(cancelled);
+    }
+
+    /// Why pinned tasks are cancelled whose thread leaves.
+    pub(crate) fn why_pinned_end(&self) -> &'static str {
+        match self.closing.has_begun() {
+            true => SHUT_DOWN,
+            false => "its thread left the runtime",
+        }
+    }
+
+    /// Cancels what waits for a thread that never came. Gives how many that were.
+    fn cancel_expected(inbox: &Inbox) -> usize {
+        inbox.close();
+        let mut cancelled = 0;
+        while let Some(record) = inbox.any_living() {
+            // SAFETY: 1: an admitted task is whole, and lives until this thread cancels
+            // it: nobody else has the inbox, or will. 2: nobody has polled it, so it is
+            // a closure, and `Send`.
+            unsafe { holders::cancel_in(record, SHUT_DOWN) };
+            cancelled += 1;
+        }
+        cancelled
     }
 
     /// Does what leaving a desk, or beginning the end, asks for.
@@ -469,8 +497,15 @@ impl fmt::Debug for Scheduler {
 }
 
 impl Worker {
-    fn new(desk: &Desk) -> Self {
+    fn new(desk: &Desk, flavor: Flavor) -> Self {
+        let place = match flavor {
+            // It is being started, and looks before it sleeps.
+            Flavor::MultiThread => Place::Parker,
+            // Whoever takes turns is to take one.
+            Flavor::CurrentThread => Place::Worker { seat: desk.seat, index: desk.index },
+        };
         Self {
+            roll: Roll::new(desk.index, place),
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
@@ -504,6 +539,18 @@ pub(crate) struct BlockingJob {
     pub(crate) task: Option<Task>,
     pub(crate) reference: Reference,
     pub(crate) scheduler: Arc<Scheduler>,
+}
+
+impl BlockingJob {
+    /// Whether it is the closure of this task.
+    pub(crate) fn is(&self, id: Id) -> bool {
+        self.reference.id() == id
+    }
+
+    /// Somebody else has cancelled it.
+    pub(crate) fn forget(mut self) {
+        self.task = None;
+    }
 }
 
 impl Job for BlockingJob {

@@ -23,7 +23,8 @@ pub struct Shutdown {
 
 impl Default for Shutdown {
     /// Five seconds for workers, which come to a suspension point sooner or never,
-    /// and 50 ms for blocking closures, which cannot be told to stop.
+    /// and 50 ms for blocking closures, which cannot be made to stop. One that asks
+    /// [`should_stop`](crate::should_stop) is told at once.
     fn default() -> Self {
         Self { workers: Duration::from_secs(5), blocking: Duration::from_millis(50) }
     }

@@ -279,6 +279,53 @@ pub fn current_task() -> Option<TaskInfo> {
     holders::current().as_ref().and_then(Reference::look)
 }
 
+/// Whether the closure that runs here should come to its end: its handle was
+/// [aborted](JoinHandle::abort), or the end of its runtime has begun.
+///
+/// A closure on the blocking pool, or in [`block_in_place`], cannot be stopped from
+/// outside: one that takes long asks now and then, and returns. That is cheap enough
+/// for every round of a loop: two loads. What it returns is its handle's output, as if
+/// nobody had aborted it.
+///
+/// In a task it says the same of the task, before the next suspension point at which
+/// that would end. Outside a runtime nobody asks for anything: `false`.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_executor::{Builder, ThreadDriver, should_stop, spawn_blocking};
+/// use std::sync::mpsc;
+///
+/// let executor = Builder::new_current_thread().build_with(ThreadDriver::new)?;
+/// let rounds = executor.block_on(async {
+///     let (begun, has_begun) = mpsc::channel();
+///     let search = spawn_blocking(move || {
+///         let mut rounds = 0_u64;
+///         while !should_stop() {
+///             rounds += 1;
+///             let _ = begun.send(());
+///         }
+///         rounds
+///     });
+///     has_begun.recv().unwrap();
+///     search.abort();
+///     search.await.unwrap()
+/// });
+/// assert!(rounds > 0 && !should_stop());
+/// # Ok::<(), bowerbird_executor::BuildError>(())
+/// ```
+#[doc(alias = "check_cancelled")]
+#[doc(alias = "interrupted")]
+#[doc(alias = "is_cancellation_requested")]
+#[doc(alias = "is_cancelled")]
+#[doc(alias = "is_interrupted")]
+#[doc(alias = "stop_requested")]
+#[must_use]
+pub fn should_stop() -> bool {
+    let has_ended = |cx: &Context| scheduler_of(cx).is_some_and(|it| it.closing.has_begun());
+    holders::is_current_cancelled() || context::with(|cx| cx.is_some_and(has_ended))
+}
+
 /// A handle that aborts the task which this thread runs at this moment. `None`
 /// outside tasks.
 ///
@@ -418,6 +465,22 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         spawn_local_with(self.options(), future)
+    }
+
+    /// As [`Handle::spawn_pinned`](crate::Handle::spawn_pinned), on this runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime, and if there is no such worker.
+    #[track_caller]
+    pub fn spawn_pinned<C, F>(self, worker: usize, make: C) -> JoinHandle<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let options = self.options();
+        current("spawn_pinned").0.spawn_pinned(worker, make, options)
     }
 
     /// As [`spawn_blocking`].

@@ -22,7 +22,7 @@ use crate::{
     contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
-    scheduler::{SHUT_DOWN, Scheduler},
+    scheduler::Scheduler,
     task::{Task, holders},
     worker::{self, Step},
 };
@@ -74,6 +74,15 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn new(scheduler: &Arc<Scheduler>) -> Self {
         let inbox = Arc::new(Inbox::new(Place::Parker));
+        Self::with(scheduler, inbox)
+    }
+
+    /// The next own thread of this worker, which may have something waiting for it.
+    pub(crate) fn of_worker(scheduler: &Arc<Scheduler>, index: usize) -> Self {
+        Self::with(scheduler, scheduler.workers[index].roll.come())
+    }
+
+    fn with(scheduler: &Arc<Scheduler>, inbox: Arc<Inbox>) -> Self {
         let cx = Rc::new(Context::new(scheduler.clone(), Some(inbox.clone())));
         Self { cx, inbox }
     }
@@ -98,7 +107,11 @@ pub(crate) struct Presence {
 impl Presence {
     /// Comes, for once.
     pub(crate) fn enter(scheduler: &Arc<Scheduler>, wish: Wish) -> Self {
-        Self::enter_as(scheduler, Member::new(scheduler), wish)
+        let member = match wish {
+            Wish::Own(index) | Wish::Turn(index) => Member::of_worker(scheduler, index),
+            Wish::Lent(_) | Wish::None => Member::new(scheduler),
+        };
+        Self::enter_as(scheduler, member, wish)
     }
 
     /// Comes as a member that may have been here before.
@@ -388,12 +401,12 @@ impl Presence {
 
     /// Drops the pinned tasks of this thread, on it.
     pub(crate) fn drop_pinned(&self) {
+        if let Some(index) = self.inbox.worker {
+            self.scheduler.workers[index].roll.leave(&self.inbox);
+        }
         self.inbox.close();
         self.cx.pinned.borrow_mut().clear();
-        let reason = match self.scheduler.closing.has_begun() {
-            true => SHUT_DOWN,
-            false => "its thread left the runtime",
-        };
+        let reason = self.scheduler.why_pinned_end();
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.

@@ -2,8 +2,9 @@
 //!
 //! A submitter *claims* a thread: it takes the most recently idle one off the
 //! list, lays the job at its place and wakes it. Nobody else can take that thread
-//! or that job any more. Without an idle thread it starts one; at the cap the job
-//! is queued, and the next thread to finish takes it.
+//! or that job any more. Without an idle thread it starts one. While a thread is on
+//! its way already, and at the cap, the job is queued: the next thread to come or to
+//! finish takes it, and whoever comes sends for another one first if there is more.
 //!
 //! ```text
 //!    submitter                          thread
@@ -12,9 +13,12 @@
 //!      claim an idle thread,            lock
 //!      or reserve a place,      ┌──▶      take what lies at its place,
 //!      or queue the job         │         or the head of the queue,
-//!    unlock                     │         or be idle
-//!    wake that thread ──────────┤       unlock
-//!    or start one ──────────────┘       sleep, for keep-alive at most
+//!    unlock                     │         or be idle;
+//!    wake that thread ──────────┤         is there more? another one is to come
+//!    or start one ──────────────┘       unlock
+//!                               ▲       wake or start that one ──┐
+//!                               └────────────────────────────────┘
+//!                                       sleep, for keep-alive at most
 //! ```
 //!
 //! All decisions are made by the [`Roster`], under the one small lock, and come
@@ -30,9 +34,9 @@
 //!
 //! # Cancelled jobs
 //!
-//! A job cancelled while it is queued stays there, and its `run` does nothing.
-//! Removing it would cost a search under the lock; it is small, since whoever
-//! cancels takes the closure out of it.
+//! A job cancelled while it is queued is [withdrawn](Pool::withdraw) with the ticket that
+//! its submitter was given, and leaves nothing behind. One that lies at a thread's place
+//! already stays there, and its `run` does nothing.
 //!
 //! # Synchronization edges
 //!
@@ -40,7 +44,7 @@
 //! |------|--------------------|---------------------------|---------------------------|
 //! | B1   | [`Pool::submit`]   | the thread, when it looks | the job                   |
 //! | B2   | the end of a job   | [`Pool::wait_idle`]       | whatever the job wrote    |
-//! | B3   | [`Pool::submit`]   | [`Pool::shutdown`]        | a job to drop             |
+//! | B3   | [`Pool::submit`]   | [`Pool::shutdown`], [`Pool::withdraw`] | a job to drop |
 //!
 //! All three go through the pool's lock. That a sleeper wakes to look is P1 of
 //! [`sync::parker`].
@@ -52,19 +56,22 @@
 //! * A sharded queue: programs hung, because a job could lie in one shard while
 //!   the only idle thread looked at another.
 //! * Spinning before sleeping: the workers need the processors.
+//! * A wake-up for each job: see [`roster`].
 //! * Starting threads under the lock: every submitter would wait for a system
 //!   call of 20 to 50 µs, and the hook that names threads would run under it.
 //! * Joining the threads at shutdown: thread-locals of a user's may block in
 //!   their destructors for as long as they like.
 
+mod queue;
 mod roster;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
+pub(crate) use queue::Ticket;
 pub(crate) use roster::Metrics;
 
 use crate::contain::{caught, drop_contained};
-use roster::{Arrive, Next, Roster, StartFailed, Submit};
+use roster::{Another, Come, Next, Roster, StartFailed, Submit};
 use std::{
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -183,14 +190,14 @@ impl<J: Job> Pool<J> {
     /// Has `job` run by one of the threads, as soon as one is to be had.
     ///
     /// Never runs it on the caller's thread. Jobs begin roughly in the order in
-    /// which they were submitted.
+    /// which they were submitted. Gives the ticket of a job that was queued.
     ///
     /// # Errors
     ///
     /// Gives the job back when the pool was shut down, and when it has no thread
     /// and none can be started. If only *another* thread cannot be started, the job
     /// is queued for those that exist.
-    pub(crate) fn submit(self: &Arc<Self>, job: J) -> Result<(), Refused<J>> {
+    pub(crate) fn submit(self: &Arc<Self>, job: J) -> Result<Option<Ticket>, Refused<J>> {
         assert_unlocked("a submit");
         let mut job = job;
         let mut crew = self.crew.lock();
@@ -199,12 +206,12 @@ impl<J: Job> Pool<J> {
             match crew.roster.submit(job) {
                 Submit::Wake(index) => {
                     self.unlock_and_wake(crew, index);
-                    return Ok(());
+                    return Ok(None);
                 }
                 Submit::Start(index) => return self.unlock_and_start(crew, index),
-                Submit::Queued => {
+                Submit::Queued(ticket) => {
                     self.unlock(crew);
-                    return Ok(());
+                    return Ok(Some(ticket));
                 }
                 Submit::Wait(back) => {
                     job = back;
@@ -213,6 +220,13 @@ impl<J: Job> Pool<J> {
                 Submit::Closed(job) => return Err(Refused { job, reason: Reason::Closed }),
             }
         }
+    }
+
+    /// Takes a queued job back, if no thread has begun it yet. `is_it` tells whether a
+    /// job is the one of this ticket, whose place may be another's by now.
+    pub(crate) fn withdraw(&self, ticket: Ticket, is_it: impl FnOnce(&J) -> bool) -> Option<J> {
+        // B3: sees what the job's submitter wrote.
+        self.step(|roster| roster.withdraw(ticket, is_it))
     }
 
     /// How many jobs are not done: queued and running. A job that wakes somebody
@@ -296,23 +310,27 @@ impl<J: Job> Pool<J> {
         self: &Arc<Self>,
         mut crew: LockGuard<'_, Crew<J>>,
         index: usize,
-    ) -> Result<(), Refused<J>> {
+    ) -> Result<Option<Ticket>, Refused<J>> {
         let parker = crew.parker(index);
         self.unlock(crew);
         let Err(error) = self.start(index, parker) else {
-            return Ok(());
+            return Ok(None);
         };
         let mut crew = self.crew.lock();
         let order = crew.roster.start_failed(index);
         match order {
             StartFailed::Wake(index) => self.unlock_and_wake(crew, index),
+            StartFailed::Queued(ticket) => {
+                self.unlock(crew);
+                return Ok(Some(ticket));
+            }
             StartFailed::Nothing => self.unlock(crew),
             StartFailed::Refuse(job) => {
                 self.unlock(crew);
                 return Err(Refused { job, reason: Reason::NoThread(error) });
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// A panic in here (of the naming hook; of std, which accepts no zero byte in
@@ -337,7 +355,7 @@ impl<J: Job> Pool<J> {
 /// The life of a thread.
 impl<J: Job> Pool<J> {
     fn work(self: Arc<Self>, index: usize, parker: &Parker) {
-        let mut next = self.arrive(index);
+        let mut next = self.come(|roster| roster.arrive(index));
         self.call(self.config.on_start.as_ref());
         loop {
             next = match next {
@@ -355,12 +373,14 @@ impl<J: Job> Pool<J> {
         self.step(Roster::depart);
     }
 
-    fn arrive(self: &Arc<Self>, index: usize) -> Next<J> {
+    /// A transition of a thread that comes, which may have to send for another one.
+    fn come(self: &Arc<Self>, transition: impl FnOnce(&mut Roster<J>) -> Come<J>) -> Next<J> {
         let mut crew = self.crew.lock();
         // B1: sees what the job's submitter wrote.
-        let Arrive { next, start } = crew.roster.arrive(index);
-        match start {
-            Some(index) => {
+        let Come { next, another } = transition(&mut crew.roster);
+        match another {
+            Some(Another::Wake(index)) => self.unlock_and_wake(crew, index),
+            Some(Another::Start(index)) => {
                 let started = self.unlock_and_start(crew, index);
                 debug_assert!(started.is_ok(), "this start had no job that could come back");
             }
@@ -370,12 +390,12 @@ impl<J: Job> Pool<J> {
     }
 
     /// Sleeps until there is something else to do.
-    fn sleep(&self, index: usize, parker: &Parker) -> Next<J> {
+    fn sleep(self: &Arc<Self>, index: usize, parker: &Parker) -> Next<J> {
         let deadline = now().checked_add(self.config.keep_alive);
         loop {
             let next = match park_until(parker, deadline) {
-                Parked::Woken => self.step(|roster| roster.wake_up(index)),
-                Parked::Expired => self.step(|roster| roster.expire(index)),
+                Parked::Woken => self.come(|roster| roster.wake_up(index)),
+                Parked::Expired => self.come(|roster| roster.expire(index)),
             };
             if !matches!(next, Next::Sleep) {
                 return next;

@@ -1,26 +1,47 @@
 //! Who gets a job? The pool's decisions, with no thread and no lock in them.
 //!
 //! A roster has a place for each thread the pool may have. A job lies in the
-//! queue or at a place; a thread only ever looks at its own place.
+//! queue or at a place.
 //!
 //! ```text
 //!              submit               arrive            finish, queue empty
 //!   VACANT ──────────────▶ STARTING ──────▶ BUSY ───────────────────────▶ IDLE
 //!     ▲                       │              ▲                            │ │
 //!     │     start_failed      │              │ wake_up, expire     submit │ │
-//!     ├───────────────────────┘              └────────── CLAIMED ◀────────┘ │
-//!     │                                                                     │
+//!     ├───────────────────────┘              ├────────── CLAIMED ◀────────┤ │
+//!     │                                      └────────── ROUSED ◀─────────┘ │
+//!     │                                                        another one  │
 //!     └─────────────────────────────────────────────────────────────────────┘
 //!                      expire; or the pool is closed
 //! ```
+//!
+//! # One after the other
+//!
+//! At most one sleeper is woken at a time, and one thread started. The job of a
+//! submitter that finds one *on its way* is queued; whoever comes takes a job and,
+//! if there are more, first sends for the next thread. So
+//!
+//! * a job never waits behind one that blocks: while the queue is not empty somebody is on
+//!   their way, until all places are taken. The n-th of a burst begins after n
+//!   wake-ups at the latest;
+//! * a burst of short jobs is done by the threads that are awake. A wake-up takes longer
+//!   than a hundred of them, and waking a thread for each cost more than all of
+//!   their work;
+//! * it is the pool's threads, not the submitter, which start the threads of a burst.
+//!
+//! A thread that is roused has been promised no job: those awake may have taken
+//! all by the time it comes, and it sleeps again. The first of a burst is handed to a
+//! thread of its own, as CLAIMED.
 //!
 //! # Invariant
 //!
 //! After every transition, checked in debug builds and over all small rosters:
 //!
-//! 1. A job in the queue means that no thread is idle.
+//! 1. A job in the queue means that no thread is idle, or that a claimed or roused
+//!    one is about to look.
 //! 2. A job in the queue means that every place is taken, or that the last
-//!    start failed, or that a start is under way, whose end looks again.
+//!    start failed, or that somebody is on their way: a thread which was claimed or
+//!    roused, or is being started. Each of them looks when it comes.
 //! 3. A job in the queue means that a thread exists, which will come for it.
 //! 4. The counters say what the places say.
 //!
@@ -33,7 +54,8 @@
 //! and its job at that place. If it fails, the job goes to whoever is idle by
 //! now, else into the queue, else (no thread exists) back to its submitter. So
 //! a job may be queued only while a thread *exists*: a start under way is not
-//! enough, because by the time it fails the job's submitter would be gone. When
+//! enough, because by the time it fails the job's submitter would be gone. Until the
+//! first thread has arrived each submitter starts one. When
 //! all places are being started and no thread exists, a submitter waits for one
 //! of these starts to end ([`Submit::Wait`]).
 //!
@@ -47,12 +69,15 @@
 //!   counted threads that had taken a job already, so nobody started another.
 //! * A start that takes the head of the queue instead of its submitter's job: if
 //!   it fails, there is nobody left to give that job back to.
+//! * A wake-up for each job until the cap: see above.
+//! * A thread for every so many queued jobs: some jobs then wait for the end of one that
+//!   may wait for them.
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 #[path = "roster_tests.rs"]
 mod tests;
 
-use std::collections::VecDeque;
+use super::queue::{Queue, Ticket};
 
 /// The places of all threads, and the jobs that wait for one.
 #[derive(Debug)]
@@ -64,13 +89,15 @@ pub(super) struct Roster<J> {
     vacant: Vec<usize>,
     /// The places of idle, unclaimed threads; the most recently idle one is last.
     idle: Vec<usize>,
-    queue: VecDeque<J>,
+    queue: Queue<J>,
     /// Jobs at a place, which no thread has picked up yet.
     handed: usize,
     /// Jobs that run.
     running: usize,
     /// Places whose thread has not arrived yet.
     starting: usize,
+    /// Threads that were claimed or roused and have not looked yet.
+    stirring: usize,
     /// Threads which gave up their place and run their last hook.
     leaving: usize,
     closed: bool,
@@ -89,6 +116,8 @@ enum Place<J> {
     Idle,
     /// The thread sleeps, or stirs, and this job is its next.
     Claimed(J),
+    /// The thread sleeps, or stirs, and will look at the queue.
+    Roused,
     /// The thread runs a job.
     Busy,
 }
@@ -112,7 +141,7 @@ pub(super) enum Submit<J> {
     /// Start the thread of this place: the job lies there.
     Start(usize),
     /// Nothing: a thread will come for the job.
-    Queued,
+    Queued(Ticket),
     /// Submit again once a start has ended.
     Wait(J),
     /// Give up: the pool is closed.
@@ -126,7 +155,9 @@ pub(super) enum Submit<J> {
 pub(super) enum StartFailed<J> {
     /// Wake the thread of this place: the job lies there now.
     Wake(usize),
-    /// Nothing: the job is queued, or there is none (any more).
+    /// Nothing: the job is queued.
+    Queued(Ticket),
+    /// Nothing: there is no job (any more).
     Nothing,
     /// No thread exists: give the job back.
     Refuse(J),
@@ -146,14 +177,25 @@ pub(super) enum Next<J> {
     Leave,
 }
 
-/// What a thread that has just started has to do.
+/// What a thread that comes has to do.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Arrive<J> {
+#[cfg_attr(test, derive(PartialEq, Eq))]
+pub(super) struct Come<J> {
     /// Its own next step.
     pub(super) next: Next<J>,
-    /// First, it starts the thread of this place.
-    pub(super) start: Option<usize>,
+    /// First, it sends for another one.
+    pub(super) another: Option<Another>,
+}
+
+/// Who else is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Another {
+    /// The thread of this place, which sleeps.
+    Wake(usize),
+    /// A new one, for this place.
+    Start(usize),
 }
 
 /// What whoever closes the pool has to do.
@@ -194,10 +236,11 @@ impl<J> Roster<J> {
             places: Vec::new(),
             vacant: Vec::new(),
             idle: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Queue::new(),
             handed: 0,
             running: 0,
             starting: 0,
+            stirring: 0,
             leaving: 0,
             closed: false,
             start_failed: false,
@@ -205,25 +248,36 @@ impl<J> Roster<J> {
         }
     }
 
-    /// A new job: to the thread that fell idle last, else to a new thread, else
-    /// into the queue.
+    /// A new job: to the thread that fell idle last, or to a new one; into the queue if
+    /// somebody is on their way who sees to that, or if there can be no more threads.
     pub(super) fn submit(&mut self, job: J) -> Submit<J> {
         if self.closed {
             return Submit::Closed(job);
         }
-        if let Some(index) = self.idle.pop() {
-            self.claim(index, job);
-            return Submit::Wake(index);
-        }
-        if self.threads() < self.threads_max {
-            self.handed += 1;
-            return Submit::Start(self.reserve(Some(job)));
-        }
         if self.threads_existing() == 0 {
-            return Submit::Wait(job);
+            return match self.is_short() {
+                true => Submit::Start(self.reserve(Some(job))),
+                false => Submit::Wait(job),
+            };
         }
-        self.queue.push_back(job);
-        Submit::Queued
+        match self.send_for_another() {
+            Some(Another::Wake(index)) => {
+                self.places[index] = Place::Claimed(job);
+                self.handed += 1;
+                Submit::Wake(index)
+            }
+            Some(Another::Start(index)) => {
+                self.places[index] = Place::Starting(Some(job));
+                self.handed += 1;
+                Submit::Start(index)
+            }
+            None => Submit::Queued(self.queue.push(job)),
+        }
+    }
+
+    /// Takes a queued job back, if it is still there.
+    pub(super) fn withdraw(&mut self, ticket: Ticket, is_it: impl FnOnce(&J) -> bool) -> Option<J> {
+        self.queue.withdraw(ticket, is_it)
     }
 
     /// The thread of this place could not be started.
@@ -235,19 +289,19 @@ impl<J> Roster<J> {
         let Some(job) = job else {
             return StartFailed::Nothing;
         };
-        if let Some(index) = self.idle.pop() {
-            self.claim(index, job);
-            return StartFailed::Wake(index);
-        }
         if self.threads_existing() == 0 {
             return StartFailed::Refuse(job);
         }
-        self.queue.push_back(job);
-        StartFailed::Nothing
+        if let Some(index) = self.rouse() {
+            self.places[index] = Place::Claimed(job);
+            self.handed += 1;
+            return StartFailed::Wake(index);
+        }
+        StartFailed::Queued(self.queue.push(job))
     }
 
     /// The thread of this place is here, and runs.
-    pub(super) fn arrive(&mut self, index: usize) -> Arrive<J> {
+    pub(super) fn arrive(&mut self, index: usize) -> Come<J> {
         let job = self.end_start(index);
         self.start_failed = false;
         self.statistics.started_total += 1;
@@ -256,11 +310,7 @@ impl<J> Roster<J> {
             Some(job) => self.run(index, job),
             None => self.look_for_work(index),
         };
-        // An earlier start may have failed and left its job behind. A start that is
-        // still under way will look for itself.
-        let short = !self.queue.is_empty() && self.threads() < self.threads_max;
-        let start = (short && self.starting == 0).then(|| self.reserve(None));
-        Arrive { next, start }
+        self.come(next)
     }
 
     /// The thread of this place has run its job.
@@ -271,17 +321,19 @@ impl<J> Roster<J> {
     }
 
     /// The thread of this place was woken, perhaps for nothing.
-    pub(super) fn wake_up(&mut self, index: usize) -> Next<J> {
-        self.take_claim(index).unwrap_or_else(|| match self.closed {
+    pub(super) fn wake_up(&mut self, index: usize) -> Come<J> {
+        let next = self.stir(index).unwrap_or_else(|| match self.closed {
             true => self.leave(index),
             false => Next::Sleep,
-        })
+        });
+        self.come(next)
     }
 
     /// The thread of this place has been idle for long enough. It may have been
     /// claimed a moment ago, and then it stays.
-    pub(super) fn expire(&mut self, index: usize) -> Next<J> {
-        self.take_claim(index).unwrap_or_else(|| self.leave(index))
+    pub(super) fn expire(&mut self, index: usize) -> Come<J> {
+        let next = self.stir(index).unwrap_or_else(|| self.leave(index));
+        self.come(next)
     }
 
     /// A thread that was told to leave is done with everything.
@@ -300,6 +352,10 @@ impl<J> Roster<J> {
                     self.idle.push(index);
                     Place::Idle
                 }
+                Place::Roused => {
+                    self.idle.push(index);
+                    Place::Idle
+                }
                 Place::Starting(job) => {
                     jobs.extend(job);
                     Place::Starting(None)
@@ -307,8 +363,9 @@ impl<J> Roster<J> {
                 other => other,
             };
         }
-        jobs.extend(std::mem::take(&mut self.queue));
+        jobs.extend(std::iter::from_fn(|| self.queue.pop()));
         self.handed = 0;
+        self.stirring = 0;
         Close { jobs, sleepers: self.idle.clone() }
     }
 
@@ -343,11 +400,12 @@ impl<J> Roster<J> {
     /// What is wrong with this roster?
     fn breach(&self) -> Option<&'static str> {
         let waiting = !self.queue.is_empty();
-        let short = self.threads() < self.threads_max;
-        let excused = self.start_failed || self.starting > 0;
+        let ignored = !self.idle.is_empty() && self.stirring == 0;
+        let excused = self.start_failed || self.starting + self.stirring > 0;
+        let short = self.is_short() && !excused;
         let rules = [
-            (waiting && !self.idle.is_empty(), "a job is queued while a thread is idle"),
-            (waiting && short && !excused, "a job is queued while a thread could be started"),
+            (waiting && ignored, "a job is queued while a thread is idle"),
+            (waiting && short, "a job is queued while a thread could be started"),
             (waiting && self.threads_existing() == 0, "a job is queued and no thread exists"),
             (self.closed && self.handed + self.queue.len() > 0, "a job outlives the closing"),
             (self.threads() > self.threads_max, "too many threads"),
@@ -360,12 +418,15 @@ impl<J> Roster<J> {
         let count = |is: fn(&Place<J>) -> bool| self.places.iter().filter(|it| is(it)).count();
         let listed = self.idle.iter().all(|it| matches!(self.places[*it], Place::Idle));
         let handed = count(|it| matches!(it, Place::Claimed(_) | Place::Starting(Some(_))));
+        let stirring = count(|it| matches!(it, Place::Claimed(_) | Place::Roused));
         listed
             && self.idle.len() == count(|it| matches!(it, Place::Idle))
             && self.vacant.len() == count(|it| matches!(it, Place::Vacant))
             && self.starting == count(|it| matches!(it, Place::Starting(_)))
             && self.running == count(|it| matches!(it, Place::Busy))
             && self.handed == handed
+            && self.stirring == stirring
+            && self.stirring <= 1
     }
 
     /// Threads that hold a place, arrived or not.
@@ -378,9 +439,15 @@ impl<J> Roster<J> {
         self.threads() - self.starting
     }
 
+    /// Whether there may be one more.
+    fn is_short(&self) -> bool {
+        self.threads() < self.threads_max
+    }
+
     /// Takes a place for a thread that will be started.
     fn reserve(&mut self, job: Option<J>) -> usize {
         self.starting += 1;
+        self.handed += usize::from(job.is_some());
         let place = Place::Starting(job);
         match self.vacant.pop() {
             Some(index) => {
@@ -405,21 +472,49 @@ impl<J> Roster<J> {
         job
     }
 
-    /// Hands `job` to the idle thread of this place.
-    fn claim(&mut self, index: usize, job: J) {
-        debug_assert!(matches!(self.places[index], Place::Idle), "thread {index} is not idle");
-        self.places[index] = Place::Claimed(job);
-        self.handed += 1;
+    /// Sends for one more thread, unless one is on its way already.
+    fn send_for_another(&mut self) -> Option<Another> {
+        if !self.idle.is_empty() {
+            return self.rouse().map(Another::Wake);
+        }
+        let is_due = self.is_short() && self.starting + self.stirring == 0;
+        is_due.then(|| Another::Start(self.reserve(None)))
     }
 
-    /// The job that was handed to the sleeping thread of this place.
-    fn take_claim(&mut self, index: usize) -> Option<Next<J>> {
+    /// Picks the idle thread that is to look, unless one is about to.
+    fn rouse(&mut self) -> Option<usize> {
+        let index = if self.stirring == 0 { self.idle.pop() } else { None }?;
+        debug_assert!(matches!(self.places[index], Place::Idle), "thread {index} is not idle");
+        self.places[index] = Place::Roused;
+        self.stirring += 1;
+        Some(index)
+    }
+
+    /// A thread that was on its way is here, and first sees to what it leaves.
+    fn come(&mut self, next: Next<J>) -> Come<J> {
+        let another = if self.queue.is_empty() { None } else { self.send_for_another() };
+        Come { next, another }
+    }
+
+    /// What there is for the sleeping thread of this place. `None`: nothing, and it is
+    /// idle as before.
+    fn stir(&mut self, index: usize) -> Option<Next<J>> {
         match std::mem::replace(&mut self.places[index], Place::Idle) {
             Place::Claimed(job) => {
+                self.stirring -= 1;
                 self.handed -= 1;
                 Some(self.run(index, job))
             }
-            _ => None,
+            Place::Roused => {
+                self.stirring -= 1;
+                Some(self.look_for_work(index))
+            }
+            _ if self.queue.is_empty() => None,
+            // It comes of itself, before whoever was sent for.
+            _ => {
+                self.strike(index);
+                Some(self.look_for_work(index))
+            }
         }
     }
 
@@ -434,7 +529,7 @@ impl<J> Roster<J> {
         if self.closed {
             return self.leave(index);
         }
-        if let Some(job) = self.queue.pop_front() {
+        if let Some(job) = self.queue.pop() {
             return self.run(index, job);
         }
         self.places[index] = Place::Idle;
@@ -443,13 +538,18 @@ impl<J> Roster<J> {
     }
 
     fn leave(&mut self, index: usize) -> Next<J> {
+        self.strike(index);
+        self.vacate(index);
+        self.leaving += 1;
+        Next::Leave
+    }
+
+    /// Takes this thread off the list of idle ones, if it is there.
+    fn strike(&mut self, index: usize) {
         // Whoever expires has been idle for longest, and stands near the front.
         if let Some(at) = self.idle.iter().position(|it| *it == index) {
             self.idle.remove(at);
         }
-        self.vacate(index);
-        self.leaving += 1;
-        Next::Leave
     }
 
     fn vacate(&mut self, index: usize) {
@@ -457,7 +557,7 @@ impl<J> Roster<J> {
         self.vacant.push(index);
         if self.threads_existing() == 0 {
             // With the last thread goes the room that a burst of jobs has taken.
-            self.queue = VecDeque::new();
+            self.queue = Queue::new();
         }
     }
 }

@@ -11,6 +11,8 @@ struct World {
     threads: Vec<Thread>,
     leaving: usize,
     jobs: Vec<Fate>,
+    /// The tickets of those that were queued once.
+    tickets: Vec<Option<Ticket>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,12 +44,19 @@ enum Step {
     WakeUp(usize),
     Expire(usize),
     Depart,
+    Withdraw(usize),
 }
 
 impl World {
     fn new(threads_max: usize) -> Self {
         let threads = vec![Thread::Gone; threads_max];
-        Self { roster: Roster::new(threads_max), threads, leaving: 0, jobs: vec![] }
+        Self {
+            roster: Roster::new(threads_max),
+            threads,
+            leaving: 0,
+            jobs: vec![],
+            tickets: vec![],
+        }
     }
 
     /// What the world outside may do next, at any moment.
@@ -61,6 +70,12 @@ impl World {
         }
         if self.leaving > 0 {
             steps.push(Step::Depart);
+        }
+        for (job, ticket) in self.tickets.iter().enumerate() {
+            // Also when it has begun meanwhile, or is over.
+            if ticket.is_some() && self.jobs[job] != Fate::Dropped {
+                steps.push(Step::Withdraw(job));
+            }
         }
         for (index, thread) in self.threads.iter().enumerate() {
             match thread {
@@ -85,12 +100,23 @@ impl World {
             Step::StartFailed(index) => self.start_failed(index),
             Step::Finish(index) => self.finish(index),
             Step::WakeUp(index) => {
-                let next = self.roster.wake_up(index);
-                self.follow(index, next)
+                let come = self.roster.wake_up(index);
+                self.come(index, come)
             }
             Step::Expire(index) => {
-                let next = self.roster.expire(index);
-                self.follow(index, next)
+                let come = self.roster.expire(index);
+                self.come(index, come)
+            }
+            Step::Withdraw(job) => {
+                let ticket = self.tickets[job].expect("it was queued");
+                match self.roster.withdraw(ticket, |it| *it == job) {
+                    Some(it) => {
+                        assert_eq!(it, job);
+                        self.end(job, Fate::InRoster, Fate::Dropped);
+                        "withdrawn"
+                    }
+                    None => "not withdrawn",
+                }
             }
             Step::Depart => {
                 self.leaving -= 1;
@@ -107,6 +133,7 @@ impl World {
         let job = self.jobs.len();
         let idle = self.roster.idle.last().copied();
         let order = self.roster.submit(job);
+        let mut queued = None;
         let (fate, name) = match order {
             Submit::Wake(index) => {
                 assert_eq!(Some(index), idle, "not the most recently idle one");
@@ -118,7 +145,10 @@ impl World {
                 self.threads[index] = Thread::Starting;
                 (Fate::InRoster, "submit: start")
             }
-            Submit::Queued => (Fate::InRoster, "submit: queued"),
+            Submit::Queued(ticket) => {
+                queued = Some(ticket);
+                (Fate::InRoster, "submit: queued")
+            }
             Submit::Wait(back) => {
                 assert!(back == job && self.threads.iter().all(|it| *it == Thread::Starting));
                 return "submit: wait";
@@ -129,6 +159,7 @@ impl World {
             }
         };
         self.jobs.push(fate);
+        self.tickets.push(queued);
         name
     }
 
@@ -144,20 +175,40 @@ impl World {
     }
 
     fn arrive(&mut self, index: usize) -> &'static str {
-        let Arrive { next, start } = self.roster.arrive(index);
+        let come = self.roster.arrive(index);
+        self.come(index, come)
+    }
+
+    fn come(&mut self, index: usize, come: Come<usize>) -> &'static str {
+        let Come { next, another } = come;
         let order = self.follow(index, next);
-        let Some(other) = start else {
-            return order;
-        };
-        assert_eq!(self.threads[other], Thread::Gone);
-        self.threads[other] = Thread::Starting;
-        "arrive: start another"
+        match another {
+            None => order,
+            Some(Another::Start(other)) => {
+                assert_eq!(self.threads[other], Thread::Gone);
+                self.threads[other] = Thread::Starting;
+                "come: start another"
+            }
+            Some(Another::Wake(other)) => {
+                assert_eq!(self.threads[other], Thread::Asleep);
+                self.threads[other] = Thread::Woken;
+                "come: wake another"
+            }
+        }
     }
 
     fn start_failed(&mut self, index: usize) -> &'static str {
+        let job = match &self.roster.places[index] {
+            Place::Starting(job) => *job,
+            other => unreachable!("{other:?}"),
+        };
         let order = self.roster.start_failed(index);
         self.threads[index] = Thread::Gone;
         match order {
+            StartFailed::Queued(ticket) => {
+                self.tickets[job.expect("something was queued")] = Some(ticket);
+                "start failed: queued"
+            }
             StartFailed::Wake(index) => {
                 self.threads[index] = Thread::Woken;
                 "start failed: wake"
@@ -218,7 +269,9 @@ impl World {
 
     fn claimed(&self) -> impl Iterator<Item = usize> {
         let places = self.roster.places.iter().enumerate();
-        places.filter_map(|(index, it)| matches!(it, Place::Claimed(_)).then_some(index))
+        places.filter_map(|(index, it)| {
+            matches!(it, Place::Claimed(_) | Place::Roused).then_some(index)
+        })
     }
 
     /// If from now on threads do what they are told and nobody else does anything,
@@ -261,14 +314,17 @@ fn explore(threads_max: usize, jobs_max: usize) -> BTreeSet<&'static str> {
 }
 
 /// Every order there is.
-const ORDERS: [&str; 14] = [
-    "arrive: start another",
+const ORDERS: [&str; 18] = [
     "closed",
+    "come: start another",
+    "come: wake another",
     "departed",
     "leave",
+    "not withdrawn",
     "run",
     "sleep",
     "start failed: nothing",
+    "start failed: queued",
     "start failed: refuse",
     "start failed: wake",
     "submit: closed",
@@ -276,21 +332,20 @@ const ORDERS: [&str; 14] = [
     "submit: start",
     "submit: wait",
     "submit: wake",
+    "withdrawn",
 ];
 
 #[test]
 fn the_invariant_holds_in_every_roster_of_one_thread() {
     let orders = explore(1, 5);
-    let impossible = ["arrive: start another", "start failed: wake"];
+    let impossible =
+        ["come: start another", "come: wake another", "start failed: queued", "start failed: wake"];
     assert_eq!(orders, ORDERS.into_iter().filter(|it| !impossible.contains(it)).collect());
 }
 
 #[test]
 fn the_invariant_holds_in_every_roster_of_two_threads() {
-    let orders = explore(2, 5);
-    // One place is the first thread's, and the other is just being filled.
-    let impossible = ["arrive: start another"];
-    assert_eq!(orders, ORDERS.into_iter().filter(|it| !impossible.contains(it)).collect());
+    assert_eq!(explore(2, 5), ORDERS.into());
 }
 
 #[test]
@@ -323,8 +378,8 @@ fn the_statistics_count() {
     assert_eq!(roster.submit('b'), Submit::Start(1));
     assert_eq!(roster.submit('c'), Submit::Wait('c'));
     assert_eq!(roster.arrive(0).next, Next::Run('a'));
-    assert_eq!(roster.submit('c'), Submit::Queued);
-    assert_eq!(roster.start_failed(1), StartFailed::Nothing);
+    assert_eq!(roster.submit('c'), Submit::Queued(Ticket(0)));
+    assert_eq!(roster.start_failed(1), StartFailed::Queued(Ticket(1)));
     let metrics = roster.metrics();
     assert_eq!((metrics.threads, metrics.idle), (1, 0));
     assert_eq!((metrics.queued, metrics.running), (2, 1));
@@ -338,10 +393,43 @@ fn room_taken_by_a_burst_is_given_back_with_the_last_thread() {
     assert_eq!(roster.submit(0), Submit::Start(0));
     assert_eq!(roster.arrive(0).next, Next::Run(0));
     for job in 1..1_000 {
-        assert_eq!(roster.submit(job), Submit::Queued);
+        assert!(matches!(roster.submit(job), Submit::Queued(_)));
     }
     while roster.finish(0) != Next::Sleep {}
     assert!(roster.queue.capacity() >= 999);
-    assert_eq!(roster.expire(0), Next::Leave);
+    assert_eq!(roster.expire(0).next, Next::Leave);
     assert_eq!(roster.queue.capacity(), 0);
+}
+
+/// Idle threads are many, jobs more: who comes sends for the next, and nobody else does.
+#[test]
+fn a_burst_wakes_one_thread_at_a_time() {
+    let mut roster = Roster::new(8);
+    for job in 0..8 {
+        // Without a thread each submitter starts one; afterwards each thread the next.
+        assert_eq!(roster.submit(job), Submit::Start(job));
+    }
+    for index in 0..8 {
+        assert_eq!(roster.arrive(index), Come { next: Next::Run(index), another: None });
+    }
+    for index in 0..8 {
+        assert_eq!(roster.finish(index), Next::Sleep);
+    }
+    assert_eq!(roster.submit(100), Submit::Wake(7));
+    for job in 101..1_000 {
+        assert!(matches!(roster.submit(job), Submit::Queued(_)));
+    }
+    let first = roster.wake_up(7);
+    assert_eq!(first, Come { next: Next::Run(100), another: Some(Another::Wake(6)) });
+    // Those awake take what there is, while the next one stirs.
+    for job in 101..500 {
+        assert_eq!(roster.finish(7), Next::Run(job));
+    }
+    let second = roster.wake_up(6);
+    assert_eq!(second, Come { next: Next::Run(500), another: Some(Another::Wake(5)) });
+    for job in 501..1_000 {
+        assert_eq!(roster.finish(7), Next::Run(job));
+    }
+    // It was promised nothing.
+    assert_eq!(roster.wake_up(5), Come { next: Next::Sleep, another: None });
 }

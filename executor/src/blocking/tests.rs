@@ -489,3 +489,71 @@ fn every_job_runs_once_or_is_dropped_once_under_fire() {
         assert!(pool.metrics().threads_peak <= 3);
     }
 }
+
+/// Jobs that wait for one another, and a thread that has just been claimed, counted
+/// idle no more: this hung a pool that counted it.
+#[test]
+fn jobs_parked_on_channels_strand_nobody() {
+    const ROUNDS: usize = 2_000;
+    let pool = pool(2);
+    for round in 0..ROUNDS {
+        // Somebody is idle, or is just falling idle, or is just being claimed.
+        pool.submit(job(|| ())).unwrap();
+        if round % 3 == 0 {
+            assert_eq!(pool.wait_idle(Duration::MAX), 0);
+        }
+        let (open, opens) = channel();
+        let (begun, has_begun) = channel();
+        let waits = job(move || {
+            opens.recv().unwrap();
+            begun.send(()).unwrap();
+        });
+        let theirs = pool.clone();
+        let other = thread::spawn(move || theirs.submit(waits).map(drop).unwrap());
+        pool.submit(job(move || open.send(()).unwrap())).unwrap();
+        other.join().unwrap();
+        has_begun.recv_timeout(Duration::from_secs(20)).expect("a job was lost");
+    }
+    assert!(pool.metrics().threads_peak <= 2);
+    end(&pool);
+}
+
+#[test]
+fn each_of_a_burst_that_waits_for_all_begins() {
+    for round in 0..20 {
+        let pool = pool(32);
+        let gate = Arc::new(Barrier::new(32));
+        // At first there are no threads, later they are idle.
+        for _ in 0..=round % 3 {
+            for _ in 0..32 {
+                let gate = gate.clone();
+                let wait = job(move || {
+                    gate.wait();
+                });
+                pool.submit(wait).unwrap();
+            }
+            assert_eq!(pool.wait_idle(Duration::MAX), 0);
+        }
+        assert_eq!(pool.metrics().threads_peak, 32);
+        end(&pool);
+    }
+}
+
+#[test]
+fn a_withdrawn_job_leaves_nothing_behind() {
+    let pool = pool(1);
+    let (body, has_begun, end_it) = long_job();
+    assert_eq!(pool.submit(body).unwrap(), None);
+    has_begun.recv().unwrap();
+    let (ran, counting) = counter();
+    let tickets: Vec<_> = (0..3).map(|_| pool.submit(counting()).unwrap().unwrap()).collect();
+    assert!(pool.withdraw(tickets[1], |_| true).is_some());
+    assert!(pool.withdraw(tickets[1], |_| true).is_none());
+    assert!(pool.withdraw(tickets[2], |_| false).is_none());
+    assert_eq!(pool.in_flight(), 3);
+    end_it.send(()).unwrap();
+    assert_eq!(pool.wait_idle(Duration::MAX), 0);
+    assert_eq!(ran.load(SeqCst), 2);
+    assert!(pool.withdraw(tickets[0], |_| true).is_none());
+    end(&pool);
+}

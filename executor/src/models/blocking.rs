@@ -5,7 +5,7 @@
 //! true and no job is stranded, the roster checks before every unlock.
 
 use super::{outcomes, outcomes_within};
-use crate::blocking::{Config, Job, Pool, Reason};
+use crate::blocking::{Config, Job, Pool, Reason, Ticket};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -40,19 +40,21 @@ impl Ledger {
         Marked { number, ledger: self.clone(), body, fate: Dropped }
     }
 
-    /// Submits a job that runs `body`, in vain perhaps. `body` hears how it ends.
+    /// Submits a job that runs `body`, in vain perhaps. `body` hears how it ends. Gives
+    /// the ticket of a job that is queued.
     fn submit(
         &self,
         pool: &Arc<Pool<Marked>>,
         number: usize,
         body: impl FnOnce(Fate) + Send + 'static,
-    ) {
-        if let Err(mut refused) = pool.submit(self.job(number, body)) {
+    ) -> Option<Ticket> {
+        pool.submit(self.job(number, body)).unwrap_or_else(|mut refused| {
             refused.job.fate = match refused.reason {
                 Reason::Closed => Closed,
                 Reason::NoThread(_) => NoThread,
             };
-        }
+            None
+        })
     }
 
     /// The fates of the jobs in the order of their numbers: one each.
@@ -451,4 +453,52 @@ fn a_shutdown_races_a_start_that_fails() {
         owner.join().unwrap()
     });
     assert_eq!(seen, [[Dropped], [Closed], [NoThread]].into());
+}
+
+/// Whoever comes wakes the next before it runs its own job, which may wait for the one
+/// that would otherwise stay in the queue.
+#[test]
+fn whoever_comes_wakes_the_next() {
+    let seen = outcomes_within(1, || {
+        let (pool, ledger) = (pool(2, Duration::MAX), Ledger::default());
+        let owner = actor(&pool, &ledger, |pool, ledger| {
+            let wait_and_open = |first: usize| {
+                let gate = Arc::new(Parker::new());
+                let theirs = gate.clone();
+                ledger.submit(&pool, first, move |_| theirs.park());
+                ledger.submit(&pool, first + 1, move |_| gate.unpark());
+                assert_eq!(pool.wait_idle(Duration::MAX), 0);
+            };
+            wait_and_open(0);
+            wait_and_open(2);
+            close(&pool);
+            ledger.fates()
+        });
+        owner.join().unwrap()
+    });
+    assert_eq!(seen, [[Ran; 4]].into());
+}
+
+/// A job is withdrawn, or runs, and whoever withdraws it sees what its submitter wrote
+/// (B3); its thread does not wait for what is gone.
+#[test]
+fn a_withdrawal_races_the_thread() {
+    let seen = outcomes(|| {
+        let (pool, ledger) = (pool(1, Duration::MAX), Ledger::default());
+        let owner = actor(&pool, &ledger, |pool, ledger| {
+            ledger.submit(&pool, 0, |_| ());
+            let cell = Cell::new();
+            cell.write(7);
+            let ticket = ledger.submit(&pool, 1, move |_| assert_eq!(cell.read(), 7));
+            let withdrawer = actor(&pool, &ledger, move |pool, _| {
+                let job = ticket.and_then(|it| pool.withdraw(it, |job| job.number == 1));
+                job.is_some()
+            });
+            let is_withdrawn = withdrawer.join().unwrap();
+            end(&pool);
+            (ledger.fates(), is_withdrawn)
+        });
+        owner.join().unwrap()
+    });
+    assert_eq!(seen, [([Ran, Ran], false), ([Ran, Dropped], true)].into());
 }

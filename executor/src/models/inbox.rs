@@ -132,3 +132,34 @@ fn a_closed_inbox_forgets() {
     });
     assert_eq!(seen, [(true, 1), (true, 0), (false, 0)].into());
 }
+
+/// M1: a thread that leaves finds a task that somebody else made for it, whole; or the
+/// maker is told that it came too late. Never both, never neither.
+#[test]
+fn edge_m1() {
+    let seen = outcomes(|| {
+        let (inbox, memory) = (inbox(), Memory::new());
+        let maker = {
+            let (inbox, memory) = (inbox.clone(), memory.clone());
+            thread::spawn(move || {
+                let key = inbox.reserve()?;
+                memory.write(7);
+                let is_admitted = inbox.admit(key, ptr::NonNull::dangling());
+                if is_admitted {
+                    let _ = inbox.push(task(), || ());
+                } else {
+                    inbox.strike(key);
+                }
+                Some(is_admitted)
+            })
+        };
+        let leaver = thread::spawn(move || {
+            inbox.close();
+            let found = inbox.any_living().map(|_| memory.read());
+            inbox.take(|_| panic!("a closed inbox carries nothing"));
+            found
+        });
+        (maker.join().unwrap(), leaver.join().unwrap())
+    });
+    assert_eq!(seen, [(None, None), (Some(false), None), (Some(true), Some(7))].into());
+}

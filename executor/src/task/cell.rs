@@ -42,7 +42,7 @@ use super::{
     header::{Content, Extras, Header, Vtable, Why, drop_ref},
     holders::{Joiner, Task},
     home::{Class, Home},
-    info::TaskInfo,
+    info::{Id, TaskInfo},
     join_state::{Complete, JoinState},
     place::{Place, Stage},
     record::{Birth, Record},
@@ -93,6 +93,13 @@ pub(crate) unsafe trait Schedule: 'static {
 
     /// The future is gone. On the thread that dropped it.
     fn ended(&self, home: NonNull<Home>);
+
+    /// A closure is cancelled which nobody has begun: takes it off its queue, and calls
+    /// `cancel`, which drops it. Others are never asked.
+    fn withdraw(&self, home: NonNull<Home>, id: Id, cancel: impl FnOnce()) {
+        let _ = (home, id);
+        cancel();
+    }
 
     /// Gives the memory of a task back, from any thread.
     ///
@@ -182,6 +189,18 @@ pub(crate) unsafe fn create<F: Future, S: Schedule>(
     // SAFETY: records live as long as their home, alive by 1.
     unsafe { record.as_ref() }.be_born(birth);
     (Task::new(place.header()), Joiner::new(place.header()))
+}
+
+/// How the task is queued that lives with this record.
+///
+/// # Safety
+///
+/// 1. It was made with an `S`, and its cell is alive for `'a`.
+pub(crate) unsafe fn kind<'a, S: Schedule>(record: NonNull<Record>) -> &'a S {
+    // The kind lies where it does whatever the future is.
+    let place = Place::<std::future::Ready<()>, S>::at(record);
+    // SAFETY: by 1.
+    unsafe { place.schedule().as_ref() }
 }
 
 const fn vtable<F: Future, S: Schedule>() -> Vtable {
@@ -588,7 +607,9 @@ unsafe fn abort<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option<
     if S::CLAIMED {
         if state.cancel_unclaimed() == Claim::Won {
             // SAFETY: T4: the closure is ours and never starts.
-            unsafe { cancel::<F, S>(header, None) };
+            let cancel = || unsafe { cancel::<F, S>(header, None) };
+            // SAFETY: the caller keeps the cell alive.
+            this.schedule.withdraw(unsafe { place.home() }, this.record.id(), cancel);
         }
     } else if state.cancel() == Wake::Schedule {
         // SAFETY: the caller keeps the cell alive.

@@ -154,6 +154,13 @@ pub(crate) fn current() -> Option<Reference> {
     Some(Reference(header))
 }
 
+/// Whether the task that this thread polls was asked to end.
+pub(crate) fn is_current_cancelled() -> bool {
+    let header = NonNull::new(current::get().cast_mut().cast::<Header>());
+    // SAFETY: a task in its poll is alive.
+    header.is_some_and(|it| unsafe { it.as_ref() }.state.is_cancelled())
+}
+
 /// The other end of the join word: the right to the output.
 #[derive(Debug)]
 pub(crate) struct Joiner<T> {

@@ -91,7 +91,9 @@ impl<T> JoinHandle<T> {
     /// [`JoinError`].
     ///
     /// A task that finishes first keeps its output. A closure on the blocking
-    /// pool is cancelled if it has not started, and runs on if it has.
+    /// pool is cancelled if it has not started: it is dropped here and now, and gives up
+    /// its place in the queue. One that runs is told by
+    /// [`should_stop`](crate::should_stop).
     #[doc(alias = "cancel")]
     pub fn abort(&self) {
         if let Link::Task(joiner) = &self.link {

@@ -2,8 +2,10 @@
 //!
 //! Every test runs under a time limit: what goes wrong here is most often a hang.
 
+mod blocking;
 mod contexts;
 mod panics;
+mod pinned;
 mod reasons;
 mod wakes;
 

@@ -551,7 +551,7 @@ impl Builder {
         }
         // A wrong number of workers is refused before descriptors are opened.
         executor.check()?;
-        let config = Reactor::builder().seats(executor.seats());
+        let config = Reactor::builder().seats(executor.seats()).guests(executor.guests());
         let config = match self.clock {
             ClockChoice::Real => config,
             ClockChoice::Paused => config.paused(),

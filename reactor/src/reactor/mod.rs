@@ -66,6 +66,7 @@ type Resolver = Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>;
 #[must_use = "a configuration does nothing until `build`"]
 pub struct Config {
     seats: usize,
+    guests: usize,
     is_paused: IsPaused,
     scripted: Option<Scripted>,
 }
@@ -80,6 +81,14 @@ impl Config {
     /// How many threads may sleep in it at a time: 1 unless said otherwise.
     pub fn seats(mut self, count: usize) -> Self {
         self.seats = count;
+        self
+    }
+
+    /// How many of the seats, the last ones, are for guests: threads whose own share
+    /// in what the reactor wakes is small, such as the caller of a `block_on`. They mind
+    /// it only when none of the others is there to do so. None unless said otherwise.
+    pub fn guests(mut self, count: usize) -> Self {
+        self.guests = count;
         self
     }
 
@@ -112,7 +121,7 @@ impl Config {
         };
         let parts = Parts {
             clock,
-            seats: Seats::new(self.seats),
+            seats: Seats::new(self.seats, self.guests),
             timers: (0..self.seats).map(|_| Arc::new(Timers::new())).collect(),
             timers_shared: Arc::new(Timers::new()),
             orphans: Orphans::default(),
@@ -187,7 +196,7 @@ impl fmt::Debug for Reactor {
 impl Reactor {
     /// A configuration to build one from.
     pub fn builder() -> Config {
-        Config { seats: 1, is_paused: IsPaused::No, scripted: None }
+        Config { seats: 1, guests: 0, is_paused: IsPaused::No, scripted: None }
     }
 
     /// Whether both are handles of one reactor.
@@ -364,9 +373,22 @@ impl Reactor {
         }
     }
 
-    /// A thread takes the seat.
-    pub(crate) fn sit_down(&self, seat: Seat) {
+    /// A thread takes the seat. What it looks after on `outer`, a seat it has already,
+    /// waits until it comes back there: others are not to count on it meanwhile.
+    pub(crate) fn sit_down(&self, seat: Seat, outer: Option<Seat>) {
+        if let Some(outer) = outer {
+            let unpark = self.parts.seats.succeed(outer);
+            self.follow(unpark);
+        }
         self.parts.orphans.adopt(seat);
+        self.parts.seats.take(seat);
+    }
+
+    /// A thread that has got up is back on the seat it had before.
+    pub(crate) fn turn_back(&self, outer: Option<Seat>) {
+        if let Some(outer) = outer {
+            self.parts.seats.take(outer);
+        }
     }
 
     /// The seat's thread goes: what it looked after must find somebody else.
@@ -375,7 +397,7 @@ impl Reactor {
             self.parts.orphans.add(seat);
             self.interrupt_leader();
         }
-        let unpark = self.parts.seats.succeed();
+        let unpark = self.parts.seats.succeed(seat);
         self.follow(unpark);
     }
 
@@ -427,8 +449,8 @@ impl Reactor {
         if !self.parts.seats.fall_asleep(seat, Bed::Parker) {
             return Harvest::default();
         }
-        // Nobody leads any more: our caller parks again, and we shall.
-        if self.parts.seats.has_leader() {
+        // Nobody leads any more, or will: our caller parks again, and we shall.
+        if self.parts.seats.may_follow(seat) {
             let deadline = earliest(until, self.timers(seat).next_deadline());
             self.parts.counters.add_sleep();
             match self.nap(deadline) {

@@ -564,10 +564,17 @@ impl Builder {
 /// What a runtime is built of; no reactor if the driver is the user's.
 type Parts = (executor::Builder, Arc<dyn Driver>, Option<Reactor>);
 
-/// Lets the reactor resolve names on the executor's blocking pool.
+/// Lets the reactor resolve names on the executor's blocking pool, and tell a loop that
+/// takes turns of timers.
 fn connect(reactor: Option<Reactor>, handle: &Handle) {
     if let Some(reactor) = reactor {
         let handle = handle.downgrade();
+        let theirs = handle.clone();
+        reactor.set_alarm(move || {
+            if let Some(handle) = theirs.upgrade() {
+                handle.turn_is_due();
+            }
+        });
         reactor.set_resolver(move |host, port| crate::resolve::resolve(handle.clone(), host, port));
     }
 }

@@ -51,6 +51,10 @@ impl Driver for Reactor {
         self.clock().now()
     }
 
+    fn may_advance(&self) -> bool {
+        self.clock().is_paused()
+    }
+
     fn advance_idle(&self) -> bool {
         self.jump_to_next_deadline()
     }

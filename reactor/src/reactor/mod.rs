@@ -20,12 +20,15 @@
 //! them. When all are about to sleep the executor asks the clock to jump, and all
 //! timers that are then due fire at once.
 
+mod orphans;
+
+use self::orphans::Orphans;
 use crate::{
     metrics::{Counters, Harvest, Metrics},
     poller::{Nap, Poller, scripted::Scripted, system::System},
     registry::Registry,
     seats::{Bed, GetUp, Seats, Unpark},
-    timer::{AutoAdvance, Clock, Timers},
+    timer::{AutoAdvance, Clock, Timers, Turn},
     wakers::Wakers,
 };
 use std::{
@@ -40,14 +43,13 @@ use std::{
 };
 use sync::{
     driver::Seat,
-    shim::{
-        self, Lock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    shim::{self, Lock},
 };
 
 /// The future of a name being resolved.
 pub(crate) type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+type Alarm = Arc<dyn Fn() + Send + Sync>;
 
 type Resolver = Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>;
 
@@ -119,15 +121,18 @@ impl Config {
             IsPaused::Yes => Clock::paused(),
             IsPaused::No => Clock::real(),
         };
+        let origin = clock.now();
+        let timers = || Arc::new(Timers::new(origin));
         let parts = Parts {
             clock,
             seats: Seats::new(self.seats, self.guests),
-            timers: (0..self.seats).map(|_| Arc::new(Timers::new())).collect(),
-            timers_shared: Arc::new(Timers::new()),
+            timers: (0..self.seats).map(|_| timers()).collect(),
+            timers_shared: timers(),
             orphans: Orphans::default(),
             registry: Arc::new(Registry::new(poller.clone())),
             poller,
             resolver: Lock::new(None),
+            alarm: Lock::new(None),
             counters: Counters::default(),
         };
         Ok(Reactor { parts: Arc::new(parts) })
@@ -170,6 +175,8 @@ struct Parts {
     poller: Arc<dyn Poller>,
     registry: Arc<Registry>,
     resolver: Lock<Option<Resolver>>,
+    /// Told of timers for which nobody sleeps.
+    alarm: Lock<Option<Alarm>>,
     counters: Counters,
 }
 
@@ -281,15 +288,37 @@ impl Reactor {
         }
     }
 
-    /// A timer was set that is now the earliest of `seat`: a thread that sleeps
-    /// for a later one must look again. To be called after the insertion, with
-    /// no lock held, unless the caller itself sits on `seat`.
-    pub(crate) fn timer_came_first(&self, seat: Seat) {
-        match seat {
-            // If nobody leads, whoever leads next sees the timer.
-            Seat::SHARED => self.interrupt_leader(),
-            seat => self.interrupt(seat),
+    /// Which turn of the thread on `seat` this is. `None`: turns do not tell how
+    /// late it is, under a clock that may jump and on the seat of many threads.
+    pub(crate) fn turn_of(&self, seat: Seat) -> Option<Turn> {
+        let is_own = seat != Seat::SHARED && self.parts.clock.is_real();
+        is_own.then(|| self.timers(seat).turn())
+    }
+
+    /// A timer was set that is now the earliest of the shared seat: a thread that
+    /// sleeps for a later one must look again. To be called after the insertion, with
+    /// no lock held: it may call user code.
+    pub(crate) fn shared_timer_came_first(&self) {
+        if self.interrupt_leader() {
+            return;
         }
+        // Whoever leads next sees the timer; who that is, and when, may be up to the
+        // user, whose loop sleeps by a deadline that it was told before.
+        let alarm = self.parts.alarm.lock().clone();
+        shim::assert_unlocked("the alarm");
+        if let Some(alarm) = alarm {
+            alarm();
+        }
+    }
+
+    /// Has `alarm` called when a timer is set that is due before all others and nobody
+    /// sleeps for: a loop that takes turns with the reactor is to look at the
+    /// [deadline](sync::driver::Driver::next_deadline) again. By whoever sets it, on
+    /// that thread. It should do no more than tell that loop.
+    pub fn set_alarm(&self, alarm: impl Fn() + Send + Sync + 'static) {
+        let old = self.parts.alarm.lock().replace(Arc::new(alarm));
+        shim::assert_unlocked("the drop of an alarm");
+        drop(old);
     }
 
     pub(crate) fn jump_to_next_deadline(&self) -> bool {
@@ -360,10 +389,10 @@ impl Reactor {
         }
     }
 
-    fn interrupt_leader(&self) {
-        if let Some(leader) = self.parts.seats.leader() {
-            self.interrupt(leader);
-        }
+    /// `false`: nobody leads.
+    fn interrupt_leader(&self) -> bool {
+        let leader = self.parts.seats.leader();
+        leader.map(|leader| self.interrupt(leader)).is_some()
     }
 
     fn interrupt_all(&self) {
@@ -513,6 +542,7 @@ impl Reactor {
         };
         fire(&self.parts.timers_shared);
         if seat != Seat::SHARED {
+            self.timers(seat).end_turn();
             fire(self.timers(seat));
         }
         self.parts.orphans.for_each(|seat| fire(self.timers(seat)));
@@ -561,53 +591,6 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
-    }
-}
-
-/// Seats whose thread has gone and left timers behind.
-///
-/// They are rare: a guest that leaves takes its tasks along. Until somebody sits
-/// there again, whoever leads or polls looks after them.
-#[derive(Debug, Default)]
-struct Orphans {
-    /// The length of `seats`, to be read without the lock.
-    count: AtomicUsize,
-    seats: Lock<Vec<Seat>>,
-}
-
-impl Orphans {
-    fn add(&self, seat: Seat) {
-        let mut seats = self.seats.lock();
-        seats.push(seat);
-        // Relaxed: who adds interrupts the leader after this (L1), and whoever
-        // leads next has seen it (L3).
-        self.count.swap(seats.len(), Relaxed);
-    }
-
-    fn adopt(&self, seat: Seat) {
-        if self.is_empty() {
-            return;
-        }
-        let mut seats = self.seats.lock();
-        seats.retain(|it| *it != seat);
-        // Relaxed: see `add`; one look too many does no harm.
-        self.count.swap(seats.len(), Relaxed);
-    }
-
-    fn for_each(&self, mut look: impl FnMut(Seat)) {
-        if self.is_empty() {
-            return;
-        }
-        // Copied: what is done to timers takes locks of theirs.
-        let seats = self.seats.lock().clone();
-        for seat in seats {
-            look(seat);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        // Relaxed: see `add`.
-        self.count.load(Relaxed) == 0
     }
 }
 

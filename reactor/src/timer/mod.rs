@@ -5,20 +5,27 @@
 //!
 //! ```text
 //!   timers ──▶ entry     one seat's timers; a timer's node and state word
-//!          ──▶ heap      deadlines in order, and nothing else
+//!          ──▶ agenda    deadlines in order, and nothing else
+//!              ──▶ lane, heap, places
+//!          ──▶ leeway    a time within a window
 //!          ──▶ clock     real or paused; times that never overflow
 //! ```
 
+mod agenda;
 pub(crate) mod clock;
 #[expect(unsafe_code, reason = "the waker in a node changes hands by its state word")]
 mod entry;
 mod heap;
+mod lane;
+mod leeway;
 mod mark;
+mod places;
 #[expect(unsafe_code, reason = "a registration outlives neither its node nor its ledger")]
 mod timers;
 
 pub use clock::{AutoAdvance, Clock};
-pub(crate) use timers::{Registration, Reset, Status, Timers};
+pub(crate) use leeway::Leeway;
+pub(crate) use timers::{Registration, Reset, Status, Timers, Turn};
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -20,12 +20,15 @@
 //! them. When all are about to sleep the executor asks the clock to jump, and all
 //! timers that are then due fire at once.
 
+mod config;
 mod orphans;
+
+pub use self::config::Config;
 
 use self::orphans::Orphans;
 use crate::{
     metrics::{Counters, Harvest, Metrics},
-    poller::{Nap, Poller, scripted::Scripted, system::System},
+    poller::{Nap, Poller},
     registry::Registry,
     seats::{Bed, GetUp, Seats, Unpark},
     timer::{AutoAdvance, Clock, Timers, Turn},
@@ -52,92 +55,6 @@ pub(crate) type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAdd
 type Alarm = Arc<dyn Fn() + Send + Sync>;
 
 type Resolver = Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>;
-
-/// How a [`Reactor`] is built.
-///
-/// # Examples
-///
-/// ```
-/// use bowerbird_reactor::Reactor;
-///
-/// let reactor = Reactor::builder().seats(4).paused().build()?;
-/// assert!(reactor.clock().is_paused());
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a configuration does nothing until `build`"]
-pub struct Config {
-    seats: usize,
-    guests: usize,
-    is_paused: IsPaused,
-    scripted: Option<Scripted>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum IsPaused {
-    No,
-    Yes,
-}
-
-impl Config {
-    /// How many threads may sleep in it at a time: 1 unless said otherwise.
-    pub fn seats(mut self, count: usize) -> Self {
-        self.seats = count;
-        self
-    }
-
-    /// How many of the seats, the last ones, are for guests: threads whose own share
-    /// in what the reactor wakes is small, such as the caller of a `block_on`. They mind
-    /// it only when none of the others is there to do so. None unless said otherwise.
-    pub fn guests(mut self, count: usize) -> Self {
-        self.guests = count;
-        self
-    }
-
-    /// Starts with the clock paused.
-    #[doc(alias = "start_paused")]
-    pub fn paused(mut self) -> Self {
-        self.is_paused = IsPaused::Yes;
-        self
-    }
-
-    /// Takes its events from a script instead of the operating system.
-    pub fn scripted(mut self, script: &Scripted) -> Self {
-        self.scripted = Some(script.clone());
-        self
-    }
-
-    /// Builds the reactor.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no descriptors left.
-    pub fn build(self) -> io::Result<Reactor> {
-        let poller: Arc<dyn Poller> = match self.scripted {
-            Some(script) => Arc::new(script),
-            None => Arc::new(System::new()?),
-        };
-        let clock = match self.is_paused {
-            IsPaused::Yes => Clock::paused(),
-            IsPaused::No => Clock::real(),
-        };
-        let origin = clock.now();
-        let timers = || Arc::new(Timers::new(origin));
-        let parts = Parts {
-            clock,
-            seats: Seats::new(self.seats, self.guests),
-            timers: (0..self.seats).map(|_| timers()).collect(),
-            timers_shared: timers(),
-            orphans: Orphans::default(),
-            registry: Arc::new(Registry::new(poller.clone())),
-            poller,
-            resolver: Lock::new(None),
-            alarm: Lock::new(None),
-            counters: Counters::default(),
-        };
-        Ok(Reactor { parts: Arc::new(parts) })
-    }
-}
 
 /// What wakes the tasks of a runtime from outside: events of descriptors, and
 /// timers. A cheap handle.
@@ -203,7 +120,7 @@ impl fmt::Debug for Reactor {
 impl Reactor {
     /// A configuration to build one from.
     pub fn builder() -> Config {
-        Config { seats: 1, guests: 0, is_paused: IsPaused::No, scripted: None }
+        Config::new()
     }
 
     /// Whether both are handles of one reactor.
@@ -315,6 +232,22 @@ impl Reactor {
     /// sleeps for: a loop that takes turns with the reactor is to look at the
     /// [deadline](sync::driver::Driver::next_deadline) again. By whoever sets it, on
     /// that thread. It should do no more than tell that loop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::{Reactor, time::sleep};
+    /// use futures::FutureExt;
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let reactor = Reactor::builder().build()?;
+    /// let (tell, told) = mpsc::channel();
+    /// reactor.set_alarm(move || tell.send(()).unwrap());
+    /// let _here = reactor.enter();
+    /// assert!(sleep(Duration::from_secs(60)).now_or_never().is_none());
+    /// assert!(told.try_recv().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_alarm(&self, alarm: impl Fn() + Send + Sync + 'static) {
         let old = self.parts.alarm.lock().replace(Arc::new(alarm));
         shim::assert_unlocked("the drop of an alarm");

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     async_fd::AsyncFd,
+    poller::scripted::Scripted,
     readiness::{Interest, Ready},
     registry::ShuttingDown,
     time,

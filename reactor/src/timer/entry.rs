@@ -77,6 +77,18 @@ pub(crate) enum Status {
     Orphaned,
 }
 
+/// What became of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Reset {
+    /// Done.
+    Later,
+    /// Done, and the timer is now the earliest of its seat.
+    CameFirst,
+    /// The timer had ended: set another.
+    TooLate,
+}
+
 /// What ends a timer from the side of its seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {

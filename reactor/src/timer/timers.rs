@@ -63,19 +63,14 @@
 
 use super::{
     agenda::Agenda,
-    clock::{later, sooner},
     entry::{End, Node},
+    era::{Era, NEVER},
     leeway::Leeway,
     mark::thread_mark,
     places::IDS_MAX,
+    turn::{Turn, Turns},
 };
-use std::{
-    fmt,
-    ptr::NonNull,
-    sync::Arc as Chunk,
-    task::Waker,
-    time::{Duration, Instant},
-};
+use std::{fmt, ptr::NonNull, sync::Arc as Chunk, task::Waker, time::Instant};
 use sync::shim::{
     self, Arc, Lock, LockGuard,
     atomic::{
@@ -84,19 +79,13 @@ use sync::shim::{
     },
 };
 
-pub(crate) use super::entry::Status;
+pub(crate) use super::entry::{Reset, Status};
 
 /// Nodes that are allocated together: 1.5 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
 /// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
-
-/// The deadline that never comes: about 292 years after the seat's beginning.
-const NEVER: u64 = u64::MAX;
-
-/// The number of the seat's beginning: deadlines before it have room, too.
-const ORIGIN: u64 = 1 << 63;
 
 /// The stack of returned nodes is empty.
 const EMPTY: u32 = u32::MAX;
@@ -119,15 +108,11 @@ impl Timers {
 
     /// The seat's thread looks at the driver: all before this was one turn.
     pub(crate) fn end_turn(&self) {
-        let turns = &self.ledger.turns;
-        // Relaxed, both: others may look for this thread, and a turn that is not
-        // counted makes a sleep fire at the next look instead of at once.
-        turns.store(turns.load(Relaxed).wrapping_add(1), Relaxed);
+        self.ledger.turns.end();
     }
 
     pub(crate) fn turn(&self) -> Turn {
-        // Relaxed: as in `end_turn`.
-        Turn(self.ledger.turns.load(Relaxed))
+        self.ledger.turns.current()
     }
 
     /// When the earliest timer is due. From any thread, without the lock unless
@@ -139,14 +124,14 @@ impl Timers {
         }
         match self.ledger.next() {
             NEVER => None,
-            at => Some(self.ledger.instant(at)),
+            at => Some(self.ledger.era.instant(at)),
         }
     }
 
     /// Moves the wakers of all timers due by `now` into `out`, and returns how
     /// many. From any thread; the caller wakes them with no lock held.
     pub(crate) fn fire(&self, now: Instant, out: &mut Vec<Waker>) -> usize {
-        self.ledger.fire(self.ledger.number(now), out)
+        self.ledger.fire(self.ledger.era.number(now), out)
     }
 
     /// Sets a timer, for a time between `deadline` and `leeway` later, and says
@@ -159,7 +144,7 @@ impl Timers {
         leeway: Leeway,
         waker: Waker,
     ) -> Result<(Registration, bool), Waker> {
-        match self.ledger.number(deadline) {
+        match self.ledger.era.number(deadline) {
             NEVER => Err(waker),
             at => Ok(self.ledger.insert(leeway.choose(at, NEVER), waker)),
         }
@@ -167,7 +152,7 @@ impl Timers {
 
     /// Whether `deadline` is too far away ever to come.
     pub(crate) fn is_never(&self, deadline: Instant) -> bool {
-        self.ledger.number(deadline) == NEVER
+        self.ledger.era.number(deadline) == NEVER
     }
 
     /// Whether the timer was set here.
@@ -211,9 +196,8 @@ struct Ledger {
     /// A mark of the thread that set the last timer.
     owner: AtomicUsize,
     /// How often the seat's thread has looked at the driver.
-    turns: AtomicU32,
-    /// When deadlines were [`ORIGIN`].
-    origin: Instant,
+    turns: Turns,
+    era: Era,
 }
 
 /// What the lock guards.
@@ -229,11 +213,6 @@ struct Queue {
     keep: Option<Arc<Ledger>>,
 }
 
-/// The time between two looks of a thread at its driver. Only good for telling two of
-/// them apart, as a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn(u32);
-
 impl Ledger {
     fn new(origin: Instant) -> Self {
         let queue =
@@ -243,25 +222,8 @@ impl Ledger {
             next: AtomicU64::new(NEVER),
             returned: AtomicU32::new(EMPTY),
             owner: AtomicUsize::new(0),
-            turns: AtomicU32::new(0),
-            origin,
-        }
-    }
-
-    /// `time` as a number of nanoseconds, as near as it comes.
-    fn number(&self, time: Instant) -> u64 {
-        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        match time.checked_duration_since(self.origin) {
-            Some(after) => ORIGIN.saturating_add(nanos(after)),
-            None => ORIGIN.saturating_sub(nanos(self.origin.saturating_duration_since(time))),
-        }
-    }
-
-    /// The inverse of [`number`](Self::number).
-    fn instant(&self, number: u64) -> Instant {
-        match number.checked_sub(ORIGIN) {
-            Some(after) => later(self.origin, Duration::from_nanos(after)),
-            None => sooner(self.origin, Duration::from_nanos(ORIGIN - number)),
+            turns: Turns::new(),
+            era: Era::new(origin),
         }
     }
 
@@ -467,20 +429,10 @@ impl Queue {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("next", &self.instant(self.next())).finish_non_exhaustive()
+        f.debug_struct("Ledger")
+            .field("next", &self.era.instant(self.next()))
+            .finish_non_exhaustive()
     }
-}
-
-/// What became of a reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Reset {
-    /// Done.
-    Later,
-    /// Done, and the timer is now the earliest of its seat.
-    CameFirst,
-    /// The timer had ended: set another.
-    TooLate,
 }
 
 /// A timer that is set. Cancelled by dropping it, on any thread, at any time.
@@ -523,7 +475,7 @@ impl Registration {
     /// false. To be called on the thread of the seat.
     pub(crate) fn reset(&mut self, deadline: Instant, leeway: Leeway) -> Reset {
         let (ledger, id) = (self.ledger(), self.node().id());
-        let at = leeway.choose(ledger.number(deadline), NEVER);
+        let at = leeway.choose(ledger.era.number(deadline), NEVER);
         let mut queue = ledger.queue.lock();
         if !queue.agenda.update(id, at) {
             return Reset::TooLate;

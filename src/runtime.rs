@@ -551,7 +551,7 @@ impl Builder {
         }
         // A wrong number of workers is refused before descriptors are opened.
         executor.check()?;
-        let config = Reactor::builder().seats(executor.seats());
+        let config = Reactor::builder().seats(executor.seats()).guests(executor.guests());
         let config = match self.clock {
             ClockChoice::Real => config,
             ClockChoice::Paused => config.paused(),
@@ -564,10 +564,17 @@ impl Builder {
 /// What a runtime is built of; no reactor if the driver is the user's.
 type Parts = (executor::Builder, Arc<dyn Driver>, Option<Reactor>);
 
-/// Lets the reactor resolve names on the executor's blocking pool.
+/// Lets the reactor resolve names on the executor's blocking pool, and tell a loop that
+/// takes turns of timers.
 fn connect(reactor: Option<Reactor>, handle: &Handle) {
     if let Some(reactor) = reactor {
         let handle = handle.downgrade();
+        let theirs = handle.clone();
+        reactor.set_alarm(move || {
+            if let Some(handle) = theirs.upgrade() {
+                handle.turn_is_due();
+            }
+        });
         reactor.set_resolver(move |host, port| crate::resolve::resolve(handle.clone(), host, port));
     }
 }

@@ -1,7 +1,7 @@
 //! How an executor is set up.
 
 use crate::{
-    config::{Config, Flavor, STACK_MIN, WORKERS_MAX},
+    config::{Config, Flavor, GUESTS_MAX, STACK_MIN, WORKERS_MAX},
     executor::{Executor, Handle, LocalExecutor},
     scheduler::Scheduler,
     unhandled::Unhandled,
@@ -250,6 +250,12 @@ impl Builder {
     fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
         self.check()?;
         Executor::start(Scheduler::new(self.config, driver), first).map_err(BuildError::NoThread)
+    }
+
+    /// How many of the [`seats`](Self::seats), the last ones, are for guests.
+    #[must_use]
+    pub fn guests(&self) -> usize {
+        GUESTS_MAX
     }
 
     /// How many seats the driver must have: one for each worker, and some for

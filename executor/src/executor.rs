@@ -429,6 +429,14 @@ impl Handle {
         })
     }
 
+    /// Tells whose loop takes turns that one is due, by
+    /// [`on_wake`](crate::Builder::on_wake): for drivers that learn of something while
+    /// nobody sleeps in them.
+    #[doc(hidden)]
+    pub fn turn_is_due(&self) {
+        self.scheduler.tell_that_a_turn_is_due();
+    }
+
     /// A handle that does not keep the runtime's memory.
     #[must_use]
     pub fn downgrade(&self) -> WeakHandle {

@@ -233,7 +233,7 @@ impl Scheduler {
         self.tell_that_a_turn_is_due();
     }
 
-    fn tell_that_a_turn_is_due(&self) {
+    pub(crate) fn tell_that_a_turn_is_due(&self) {
         if let Some(hook) = &self.config.hooks.wake
             && let Err(payload) = caught(|| hook())
         {
@@ -336,7 +336,7 @@ impl Scheduler {
     pub(crate) fn disengage(&self) {
         let before = self.engaged.fetch_sub(1, AcqRel);
         debug_assert!(before > 0, "disengaged more often than engaged");
-        if before == 1 && self.idle.all_asleep() {
+        if before == 1 && self.driver.may_advance() && self.idle.all_asleep() {
             self.idle.get_up(0);
             self.unpark(0);
         }
@@ -348,7 +348,7 @@ impl Scheduler {
     /// as asleep, has got up and called [`end_jump`](Self::end_jump): what was woken
     /// runs at the time for which it was woken.
     pub(crate) fn begin_jump(&self) -> bool {
-        loop {
+        while self.driver.may_advance() {
             // Acquire and more, by read-modify-write: sees what was going on.
             let engagements = self.engagements.fetch_add(0, AcqRel);
             if self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
@@ -372,6 +372,7 @@ impl Scheduler {
                 return false;
             }
         }
+        false
     }
 
     /// The worker that let the clock jump is awake.

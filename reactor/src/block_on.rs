@@ -9,6 +9,9 @@ use std::{
 };
 use sync::driver::{Driver, Seat};
 
+/// How often a future that never sleeps is polled before events are delivered.
+const LOOK_INTERVAL: u32 = 61;
+
 impl Reactor {
     /// Runs `future` on this thread, which takes seat 0 for that time: for tests,
     /// and for programs that want sockets and timers but no tasks.
@@ -38,9 +41,16 @@ impl Reactor {
         let mut future = pin!(future);
         let waker = Waker::from(Arc::new(Unpark { reactor: self.clone(), seat }));
         let mut cx = Context::from_waker(&waker);
+        let mut turn = 0_u32;
         loop {
+            turn = turn.wrapping_add(1);
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
+            }
+            // A future that wakes itself, or a clock that always jumps, leaves no sleep
+            // in which events could come.
+            if turn.is_multiple_of(LOOK_INTERVAL) {
+                self.poll(seat, usize::MAX);
             }
             if !self.advance_idle() {
                 self.park(seat, None, usize::MAX);

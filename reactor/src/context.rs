@@ -86,6 +86,13 @@ pub(crate) fn pop(reactor: &Reactor, seat: Seat) {
     drop(popped);
 }
 
+/// The innermost seat of its own that this thread has with `reactor`.
+pub(crate) fn own_seat(reactor: &Reactor) -> Option<Seat> {
+    let own = |(it, seat): &&(Reactor, Seat)| *seat != Seat::SHARED && it.is_same(reactor);
+    let found = STACK.try_with(|stack| Some(stack.borrow().iter().rev().find(own)?.1));
+    found.ok().flatten()
+}
+
 impl Reactor {
     /// The reactor that serves this thread.
     ///

@@ -9,10 +9,11 @@ use sync::driver::{Driver, Seat};
 
 impl Driver for Reactor {
     fn attach(&self, seat: Seat) {
+        let outer = context::own_seat(self);
         context::push(self.clone(), seat);
         if seat != Seat::SHARED {
             slack::minimize();
-            self.sit_down(seat);
+            self.sit_down(seat, outer);
         }
     }
 
@@ -22,6 +23,9 @@ impl Driver for Reactor {
             slack::restore();
         }
         context::pop(self, seat);
+        if seat != Seat::SHARED {
+            self.turn_back(context::own_seat(self));
+        }
     }
 
     fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
@@ -45,6 +49,10 @@ impl Driver for Reactor {
 
     fn now(&self) -> Instant {
         self.clock().now()
+    }
+
+    fn may_advance(&self) -> bool {
+        self.clock().is_paused()
     }
 
     fn advance_idle(&self) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! A thread that parks tries to *lead*: one leader at a time sleeps in the poller.
 //! The others sleep each on a parker of their own, until their own deadline.
+//! Seats are of two kinds. Those of *workers* come first; the last are for *guests*,
+//! threads that have little to do with what the poller brings, and that lead only
+//! when no worker is there to do it.
 //!
 //! ```text
 //!                 fall_asleep(Parker)  ┌────────┐
@@ -46,13 +49,42 @@
 //! it, and sees PARKER when it looks; otherwise the follower finds nobody. A timer set for the shared
 //! seat and a leader falling asleep meet in the same way (L3).
 //!
+//! # Why guests hold back
+//!
+//! What the poller brings is for the tasks of workers, as a rule. With a guest in the
+//! poller each event wakes two threads: the guest, which has nothing to do with it,
+//! and the worker, from its parker. The guest is the first to park again, so it would
+//! stay the leader for good. Therefore a guest sleeps on its parker also when nobody
+//! leads, as long as a worker is *up*: on its seat and not on its parker. A worker that
+//! is up leads when it next parks, or sees a leader then. So a guest that leads,
+//! since no worker was up, does so until the first event for one of them.
+//!
+//! The guest says PARKER, asks as every follower, and looks at the workers after
+//! that. A worker that has meanwhile fallen asleep on its parker saw a leader:
+//!
+//! ```text
+//!     worker                     leader                 guest
+//!     ──────                     ──────                 ─────
+//!     state = PARKER                                    state = PARKER
+//!     ask: somebody, sleep ────▶ resign ───── L4 ─────▶ ask: nobody
+//!                                                       a worker up? no: lead
+//! ```
+//!
+//! If the worker asked before the last leader resigned, the guest, which asks after
+//! it, sees the worker's PARKER (L4). If it asks later it sees that leader gone, and
+//! leads. And a worker that gives up its seat says so before it looks for PARKERs:
+//! it finds the guest, or the guest finds it gone (L2).
+//!
 //! # Synchronization edges
 //!
 //! | edge | released by          | acquired by             | what crosses                  |
 //! |------|----------------------|-------------------------|-------------------------------|
 //! | L1   | [`Seats::unpark`]    | [`Seats::get_up`]       | whatever the waker wrote      |
-//! | L2   | [`Seats::has_leader`]| [`Seats::succeed`]      | the follower's PARKER         |
+//! | L2   | [`Seats::may_follow`]| [`Seats::succeed`]      | the follower's PARKER; and    |
+//! |      |                      |                         | back, that a seat is vacant   |
 //! | L3   | [`Seats::leader`]    | [`Seats::lead`]         | the timer set before the look |
+//! | L4   | [`Seats::may_follow`]| [`Seats::may_follow`]   | the PARKER of a worker that   |
+//! |      |                      |                         | saw a leader                  |
 //!
 //! # Rejected
 //!
@@ -61,13 +93,18 @@
 //! * The poller's lock as leadership: a thread that only polls would look like a
 //!   leader for a moment, and a follower could go to sleep on that.
 //! * Fences: as strong, at the same price, and one word is easier to reason about.
+//! * A worker that parks wakes the guest out of the poller and takes its place: the
+//!   guest is up again whenever its own future has something to do, so a main future
+//!   and a task that wake each other would pay two switches more for each round.
+//! * A count of the workers that are up: one more read-modify-write for each sleep on
+//!   a parker, to spare a guest a look at a few words.
 
 use std::time::Duration;
 use sync::{
     driver::Seat,
     parker::Parker,
     shim::atomic::{
-        AtomicUsize,
+        AtomicBool, AtomicUsize,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -107,31 +144,64 @@ pub(crate) enum GetUp {
 #[derive(Debug)]
 struct Sleeper {
     state: AtomicUsize,
+    /// Whether a thread sits there. Written by that thread.
+    is_taken: AtomicBool,
     parker: Parker,
+}
+
+impl Sleeper {
+    fn new() -> Self {
+        Self {
+            state: AtomicUsize::new(RUNNING),
+            is_taken: AtomicBool::new(false),
+            parker: Parker::new(),
+        }
+    }
+
+    /// Whether somebody is there who does not sleep on the parker.
+    fn is_up(&self) -> bool {
+        // Relaxed, both: L2 and L4 are the asker's; without them it is a guess.
+        self.is_taken.load(Relaxed) && self.state.load(Relaxed) != PARKER
+    }
 }
 
 /// The sleeping places of a reactor.
 #[derive(Debug)]
 pub(crate) struct Seats {
     sleepers: Box<[Sleeper]>,
+    /// How many seats are for workers: the first ones.
+    workers: usize,
     /// The index of the seat that leads, or NOBODY. Written by
     /// read-modify-writes only.
     leader: AtomicUsize,
 }
 
 impl Seats {
-    pub(crate) fn new(count: usize) -> Self {
-        let sleeper = |_| Sleeper { state: AtomicUsize::new(RUNNING), parker: Parker::new() };
-        Self { sleepers: (0..count).map(sleeper).collect(), leader: AtomicUsize::new(NOBODY) }
+    /// `count` seats, of which the last `guests` are for guests.
+    pub(crate) fn new(count: usize, guests: usize) -> Self {
+        let sleepers = (0..count).map(|_| Sleeper::new()).collect();
+        let workers = count.saturating_sub(guests);
+        Self { sleepers, workers, leader: AtomicUsize::new(NOBODY) }
     }
 
     pub(crate) fn count(&self) -> usize {
         self.sleepers.len()
     }
 
-    /// Tries to become the leader.
+    /// A thread sits down.
+    pub(crate) fn take(&self, seat: Seat) {
+        if let Some(sleeper) = self.sleeper(seat) {
+            // Relaxed: a guest that does not see it yet leads itself.
+            sleeper.is_taken.store(true, Relaxed);
+        }
+    }
+
+    /// Tries to become the leader. A guest holds back while a worker is up.
     pub(crate) fn lead(&self, seat: Seat) -> bool {
         let Some(index) = seat.index() else { return false };
+        if self.is_guest(seat) && self.is_any_worker_up() {
+            return false;
+        }
         // L3: sees the timers set before somebody looked for a leader. Relaxed on
         // failure: it decides nothing, a follower asks again.
         self.leader.compare_exchange(NOBODY, index, Acquire, Relaxed).is_ok()
@@ -145,11 +215,26 @@ impl Seats {
         debug_assert_eq!(Some(leader), seat.index(), "only the leader resigns");
     }
 
-    /// Whether somebody leads: asked by a follower that is about to sleep.
-    pub(crate) fn has_leader(&self) -> bool {
-        // L2: publishes our PARKER to whoever resigns after this. Only a
-        // read-modify-write is sure to see a resignation that came before.
-        self.leader.fetch_or(0, Release) != NOBODY
+    /// Whether a follower that is about to sleep on its parker may: somebody leads, or,
+    /// to a guest, a worker is up that will.
+    pub(crate) fn may_follow(&self, seat: Seat) -> bool {
+        if !self.is_guest(seat) {
+            // L2, L4: publishes our PARKER to whoever resigns after this. Only a
+            // read-modify-write is sure to see a resignation that came before.
+            return self.leader.fetch_or(0, Release) != NOBODY;
+        }
+        // L2: as above. L4: sees the PARKERs of those who counted on a leader that
+        // has resigned. L2 again: sees who has given up its seat before.
+        let leader = self.leader.fetch_or(0, AcqRel);
+        leader != NOBODY || self.is_any_worker_up()
+    }
+
+    fn is_guest(&self, seat: Seat) -> bool {
+        seat.index().is_some_and(|index| self.workers <= index)
+    }
+
+    fn is_any_worker_up(&self) -> bool {
+        self.sleepers[..self.workers].iter().any(Sleeper::is_up)
     }
 
     /// Who leads: asked by somebody who has just set a timer.
@@ -158,7 +243,7 @@ impl Seats {
         // read-modify-write is sure to see who leads already.
         match self.leader.fetch_or(0, Release) {
             NOBODY => None,
-            index => Some(seat(index)),
+            index => Some(seat_at(index)),
         }
     }
 
@@ -229,18 +314,23 @@ impl Seats {
         }
     }
 
-    /// A seat is given up: if nobody leads, a follower is to.
-    pub(crate) fn succeed(&self) -> Unpark {
-        // L2: we have resigned before, so we see the PARKER of every follower that
-        // counted on us.
-        if self.leader.load(Acquire) != NOBODY {
+    /// The seat is given up: if nobody leads, a follower is to.
+    pub(crate) fn succeed(&self, seat: Seat) -> Unpark {
+        if let Some(sleeper) = self.sleeper(seat) {
+            // Relaxed: L2, right below.
+            sleeper.is_taken.store(false, Relaxed);
+        }
+        // L2: every follower that counted on us, as the leader or as a worker that is
+        // up, has asked before this, and we see its PARKER; or it asks after this and
+        // sees that we have resigned, and gone.
+        if self.leader.fetch_or(0, AcqRel) != NOBODY {
             return Unpark::Nothing;
         }
         // Relaxed: those states are seen by L2, and no others matter.
         let follower =
             self.sleepers.iter().position(|sleeper| sleeper.state.load(Relaxed) == PARKER);
         match follower {
-            Some(index) => self.unpark(seat(index)),
+            Some(index) => self.unpark(seat_at(index)),
             None => Unpark::Nothing,
         }
     }
@@ -252,7 +342,7 @@ impl Seats {
     }
 }
 
-fn seat(index: usize) -> Seat {
+fn seat_at(index: usize) -> Seat {
     Seat(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
@@ -262,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_token_outlives_everything_but_its_taking() {
-        let seats = Seats::new(1);
+        let seats = Seats::new(1, 0);
         for bed in [Bed::Parker, Bed::Poller] {
             assert_eq!(seats.unpark(Seat(0)), Unpark::Nothing);
             assert_eq!(seats.unpark(Seat(0)), Unpark::Nothing);
@@ -274,7 +364,7 @@ mod tests {
 
     #[test]
     fn an_unpark_ends_the_sleep_where_it_takes_place() {
-        let seats = Seats::new(2);
+        let seats = Seats::new(2, 0);
         assert!(seats.fall_asleep(Seat(0), Bed::Poller));
         assert!(seats.fall_asleep(Seat(1), Bed::Parker));
         assert_eq!(seats.unpark(Seat(0)), Unpark::WakePoller);
@@ -286,7 +376,7 @@ mod tests {
 
     #[test]
     fn there_is_one_leader() {
-        let seats = Seats::new(2);
+        let seats = Seats::new(2, 0);
         assert!(seats.lead(Seat(0)));
         assert!(!seats.lead(Seat(1)));
         assert_eq!(seats.leader(), Some(Seat(0)));
@@ -297,18 +387,52 @@ mod tests {
 
     #[test]
     fn a_leader_that_goes_for_good_wakes_a_follower() {
-        let seats = Seats::new(3);
+        let seats = Seats::new(3, 0);
         assert!(seats.fall_asleep(Seat(2), Bed::Parker));
         assert!(seats.lead(Seat(0)));
-        assert_eq!(seats.succeed(), Unpark::Nothing);
+        assert_eq!(seats.succeed(Seat(1)), Unpark::Nothing);
         seats.resign(Seat(0));
-        assert_eq!(seats.succeed(), Unpark::Nothing);
+        assert_eq!(seats.succeed(Seat(0)), Unpark::Nothing);
         assert_eq!(seats.get_up(Seat(2)), GetUp::Token);
     }
 
     #[test]
+    fn a_guest_leads_only_when_no_worker_is_up() {
+        let seats = Seats::new(2, 1);
+        let (worker, guest) = (Seat(0), Seat(1));
+        seats.take(guest);
+        assert!(seats.lead(guest), "no worker is there");
+        seats.resign(guest);
+        seats.take(worker);
+        assert!(!seats.lead(guest), "the worker will");
+        assert!(seats.fall_asleep(guest, Bed::Parker));
+        assert!(seats.may_follow(guest));
+        assert_eq!(seats.get_up(guest), GetUp::Otherwise);
+        assert!(seats.fall_asleep(worker, Bed::Parker));
+        assert!(!seats.may_follow(guest), "the worker sleeps, and does not lead");
+        assert!(seats.lead(guest));
+        assert!(seats.may_follow(worker));
+        seats.resign(guest);
+        // What an event does to the worker whose task it wakes.
+        assert_eq!(seats.unpark(worker), Unpark::Nothing);
+        assert!(!seats.lead(guest), "the worker is up");
+    }
+
+    #[test]
+    fn a_worker_that_goes_for_good_wakes_the_guest_that_counted_on_it() {
+        let seats = Seats::new(2, 1);
+        let (worker, guest) = (Seat(0), Seat(1));
+        seats.take(worker);
+        assert!(seats.fall_asleep(guest, Bed::Parker));
+        assert!(seats.may_follow(guest));
+        assert_eq!(seats.succeed(worker), Unpark::Nothing);
+        assert_eq!(seats.get_up(guest), GetUp::Token);
+        assert!(seats.lead(guest), "nobody else is there");
+    }
+
+    #[test]
     fn nobody_sleeps_on_the_shared_seat() {
-        let seats = Seats::new(0);
+        let seats = Seats::new(0, 0);
         assert!(!seats.lead(Seat::SHARED));
         assert!(!seats.fall_asleep(Seat::SHARED, Bed::Parker));
         assert_eq!(seats.unpark(Seat::SHARED), Unpark::Nothing);

@@ -101,6 +101,12 @@ pub trait Driver: Send + Sync + 'static {
     /// The time by this driver's clock.
     fn now(&self) -> Instant;
 
+    /// Whether [`advance_idle`](Self::advance_idle) might do anything: no thread need be
+    /// woken to call it if not. A driver for which this becomes true unparks all seats.
+    fn may_advance(&self) -> bool {
+        true
+    }
+
     /// All threads are about to park and no blocking job is in flight: a virtual
     /// clock may jump to the next deadline. Returns whether it did.
     fn advance_idle(&self) -> bool {

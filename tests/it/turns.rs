@@ -20,6 +20,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
+    task::{Context, Waker},
     thread,
     time::Duration,
 };
@@ -486,5 +487,28 @@ fn the_reactors_descriptor_tells_when_a_turn_is_due() {
             }
         });
         assert_eq!(is_set.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_timer_set_by_a_foreign_thread_says_that_a_turn_is_due() {
+    limited(|| {
+        let (builder, woken) = hooked();
+        let runtime = builder.build().unwrap();
+        settle(&runtime);
+        assert_eq!(runtime.turn(NOT_AT_ALL).next_deadline, None);
+        while woken.try_recv().is_ok() {}
+        let handle = runtime.handle().clone();
+        let foreign = thread::spawn(move || {
+            let _here = handle.enter();
+            let mut sleep = Box::pin(sleep(Duration::from_secs(3600)));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(sleep.as_mut().poll(&mut cx).is_pending());
+            sleep
+        });
+        let sleep = foreign.join().unwrap();
+        woken.recv().unwrap();
+        assert!(runtime.turn(NOT_AT_ALL).next_deadline.is_some());
+        drop(sleep);
     });
 }

@@ -18,7 +18,7 @@ use sync::{
 #[test]
 fn edge_l1() {
     let seen = outcomes(|| {
-        let shared = Arc::new((Seats::new(1), UnsafeCell::new(0_u32)));
+        let shared = Arc::new((Seats::new(1, 0), UnsafeCell::new(0_u32)));
         let (mine, theirs) = (shared.clone(), shared);
         let waker = thread::spawn(move || {
             // SAFETY: loom itself fails the model if this races.
@@ -44,7 +44,7 @@ fn edge_l1() {
 #[test]
 fn an_unpark_ends_the_sleep_on_a_parker() {
     let seen = outcomes(|| {
-        let seats = Arc::new(Seats::new(1));
+        let seats = Arc::new(Seats::new(1, 0));
         let (mine, theirs) = (seats.clone(), seats);
         let waker = thread::spawn(move || mine.unpark(Seat(0)));
         let sleeper = thread::spawn(move || {
@@ -69,19 +69,19 @@ fn an_unpark_ends_the_sleep_on_a_parker() {
 #[test]
 fn edge_l2() {
     let seen = outcomes(|| {
-        let seats = Arc::new(Seats::new(2));
+        let seats = Arc::new(Seats::new(2, 0));
         let (mine, theirs) = (seats.clone(), seats);
         assert!(mine.lead(Seat(0)));
         let leader = thread::spawn(move || {
             mine.resign(Seat(0));
-            let Unpark::Nothing = mine.succeed() else { panic!("nobody is in the poller") };
+            let Unpark::Nothing = mine.succeed(Seat(0)) else { panic!("nobody is in the poller") };
         });
         let follower = thread::spawn(move || {
             if theirs.lead(Seat(1)) {
                 return "led at once";
             }
             assert!(theirs.fall_asleep(Seat(1), Bed::Parker));
-            let slept = theirs.has_leader();
+            let slept = theirs.may_follow(Seat(1));
             if slept {
                 // For ever, if nobody wakes it: loom calls that a deadlock.
                 theirs.sleep(Seat(1), None);
@@ -101,7 +101,7 @@ fn edge_l2() {
 #[test]
 fn edge_l3() {
     let seen = outcomes(|| {
-        let shared = Arc::new((Seats::new(1), AtomicUsize::new(0)));
+        let shared = Arc::new((Seats::new(1, 0), AtomicUsize::new(0)));
         let (mine, theirs) = (shared.clone(), shared);
         let setter = thread::spawn(move || {
             // Relaxed: it crosses by L3, or not at all.
@@ -129,7 +129,7 @@ fn a_look_takes_no_wake_from_the_leader() {
     }
     let seen = outcomes(|| {
         let poller = Poller { inside: Lock::new(()), event: Parker::new() };
-        let shared = Arc::new((Seats::new(1), poller));
+        let shared = Arc::new((Seats::new(1, 0), poller));
         let (mine, theirs, busy) = (shared.clone(), shared.clone(), shared);
         let waker = thread::spawn(move || {
             if mine.0.unpark(Seat(0)) == Unpark::WakePoller {
@@ -156,4 +156,67 @@ fn a_look_takes_no_wake_from_the_leader() {
     });
     // The event was gathered by the looker or was not; the token is always taken.
     assert_eq!(seen, [(false, true), (true, true)].into());
+}
+
+/// L2, for guests: a worker on which a guest counts and that gives up its seat finds
+/// the guest asleep, or the guest finds it gone.
+#[test]
+fn a_guest_counts_on_no_worker_that_is_gone() {
+    let seen = outcomes(|| {
+        let seats = Arc::new(Seats::new(2, 1));
+        let (mine, theirs) = (seats.clone(), seats);
+        mine.take(Seat(0));
+        let worker = thread::spawn(move || {
+            let Unpark::Nothing = mine.succeed(Seat(0)) else { panic!("nobody is in the poller") };
+        });
+        let guest = thread::spawn(move || {
+            if theirs.lead(Seat(1)) {
+                return "led at once";
+            }
+            assert!(theirs.fall_asleep(Seat(1), Bed::Parker));
+            let slept = theirs.may_follow(Seat(1));
+            if slept {
+                // For ever, if nobody wakes it: loom calls that a deadlock.
+                theirs.sleep(Seat(1), None);
+            }
+            let (GetUp::Token | GetUp::Otherwise) = theirs.get_up(Seat(1));
+            assert!(theirs.lead(Seat(1)), "the worker has gone");
+            if slept { "slept and led" } else { "stayed up and led" }
+        });
+        worker.join().unwrap();
+        guest.join().unwrap()
+    });
+    assert_eq!(seen, ["led at once", "slept and led", "stayed up and led"].into());
+}
+
+/// L4: a guest that was the leader counts on no worker that sleeps because it saw
+/// that: one of the two is up, or the worker leads.
+#[test]
+fn edge_l4() {
+    let seen = outcomes(|| {
+        let seats = Arc::new(Seats::new(2, 1));
+        let (mine, theirs) = (seats.clone(), seats);
+        assert!(mine.lead(Seat(1)), "no worker is there yet");
+        mine.take(Seat(0));
+        let worker = thread::spawn(move || {
+            if mine.lead(Seat(0)) {
+                return "leads";
+            }
+            assert!(mine.fall_asleep(Seat(0), Bed::Parker));
+            if mine.may_follow(Seat(0)) { "sleeps" } else { "stays up" }
+        });
+        let guest = thread::spawn(move || {
+            theirs.resign(Seat(1));
+            assert!(theirs.fall_asleep(Seat(1), Bed::Parker));
+            if theirs.may_follow(Seat(1)) { "sleeps" } else { "stays up" }
+        });
+        (worker.join().unwrap(), guest.join().unwrap())
+    });
+    let expected = [
+        ("leads", "sleeps"),
+        ("sleeps", "stays up"),
+        ("stays up", "sleeps"),
+        ("stays up", "stays up"),
+    ];
+    assert_eq!(seen, expected.into());
 }

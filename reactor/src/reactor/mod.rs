@@ -20,12 +20,18 @@
 //! them. When all are about to sleep the executor asks the clock to jump, and all
 //! timers that are then due fire at once.
 
+mod config;
+mod orphans;
+
+pub use self::config::Config;
+
+use self::orphans::Orphans;
 use crate::{
     metrics::{Counters, Harvest, Metrics},
-    poller::{Nap, Poller, scripted::Scripted, system::System},
+    poller::{Nap, Poller},
     registry::Registry,
     seats::{Bed, GetUp, Seats, Unpark},
-    timer::{AutoAdvance, Clock, Timers},
+    timer::{AutoAdvance, Clock, Timers, Turn},
     wakers::Wakers,
 };
 use std::{
@@ -40,90 +46,15 @@ use std::{
 };
 use sync::{
     driver::Seat,
-    shim::{
-        self, Lock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    shim::{self, Lock},
 };
 
 /// The future of a name being resolved.
 pub(crate) type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
+type Alarm = Arc<dyn Fn() + Send + Sync>;
+
 type Resolver = Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>;
-
-/// How a [`Reactor`] is built.
-///
-/// # Examples
-///
-/// ```
-/// use bowerbird_reactor::Reactor;
-///
-/// let reactor = Reactor::builder().seats(4).paused().build()?;
-/// assert!(reactor.clock().is_paused());
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a configuration does nothing until `build`"]
-pub struct Config {
-    seats: usize,
-    is_paused: IsPaused,
-    scripted: Option<Scripted>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum IsPaused {
-    No,
-    Yes,
-}
-
-impl Config {
-    /// How many threads may sleep in it at a time: 1 unless said otherwise.
-    pub fn seats(mut self, count: usize) -> Self {
-        self.seats = count;
-        self
-    }
-
-    /// Starts with the clock paused.
-    #[doc(alias = "start_paused")]
-    pub fn paused(mut self) -> Self {
-        self.is_paused = IsPaused::Yes;
-        self
-    }
-
-    /// Takes its events from a script instead of the operating system.
-    pub fn scripted(mut self, script: &Scripted) -> Self {
-        self.scripted = Some(script.clone());
-        self
-    }
-
-    /// Builds the reactor.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no descriptors left.
-    pub fn build(self) -> io::Result<Reactor> {
-        let poller: Arc<dyn Poller> = match self.scripted {
-            Some(script) => Arc::new(script),
-            None => Arc::new(System::new()?),
-        };
-        let clock = match self.is_paused {
-            IsPaused::Yes => Clock::paused(),
-            IsPaused::No => Clock::real(),
-        };
-        let parts = Parts {
-            clock,
-            seats: Seats::new(self.seats),
-            timers: (0..self.seats).map(|_| Arc::new(Timers::new())).collect(),
-            timers_shared: Arc::new(Timers::new()),
-            orphans: Orphans::default(),
-            registry: Arc::new(Registry::new(poller.clone())),
-            poller,
-            resolver: Lock::new(None),
-            counters: Counters::default(),
-        };
-        Ok(Reactor { parts: Arc::new(parts) })
-    }
-}
 
 /// What wakes the tasks of a runtime from outside: events of descriptors, and
 /// timers. A cheap handle.
@@ -161,6 +92,8 @@ struct Parts {
     poller: Arc<dyn Poller>,
     registry: Arc<Registry>,
     resolver: Lock<Option<Resolver>>,
+    /// Told of timers for which nobody sleeps.
+    alarm: Lock<Option<Alarm>>,
     counters: Counters,
 }
 
@@ -187,7 +120,7 @@ impl fmt::Debug for Reactor {
 impl Reactor {
     /// A configuration to build one from.
     pub fn builder() -> Config {
-        Config { seats: 1, is_paused: IsPaused::No, scripted: None }
+        Config::new()
     }
 
     /// Whether both are handles of one reactor.
@@ -272,15 +205,53 @@ impl Reactor {
         }
     }
 
-    /// A timer was set that is now the earliest of `seat`: a thread that sleeps
-    /// for a later one must look again. To be called after the insertion, with
-    /// no lock held, unless the caller itself sits on `seat`.
-    pub(crate) fn timer_came_first(&self, seat: Seat) {
-        match seat {
-            // If nobody leads, whoever leads next sees the timer.
-            Seat::SHARED => self.interrupt_leader(),
-            seat => self.interrupt(seat),
+    /// Which turn of the thread on `seat` this is. `None`: turns do not tell how
+    /// late it is, under a clock that may jump and on the seat of many threads.
+    pub(crate) fn turn_of(&self, seat: Seat) -> Option<Turn> {
+        let is_own = seat != Seat::SHARED && self.parts.clock.is_real();
+        is_own.then(|| self.timers(seat).turn())
+    }
+
+    /// A timer was set that is now the earliest of the shared seat: a thread that
+    /// sleeps for a later one must look again. To be called after the insertion, with
+    /// no lock held: it may call user code.
+    pub(crate) fn shared_timer_came_first(&self) {
+        if self.interrupt_leader() {
+            return;
         }
+        // Whoever leads next sees the timer; who that is, and when, may be up to the
+        // user, whose loop sleeps by a deadline that it was told before.
+        let alarm = self.parts.alarm.lock().clone();
+        shim::assert_unlocked("the alarm");
+        if let Some(alarm) = alarm {
+            alarm();
+        }
+    }
+
+    /// Has `alarm` called when a timer is set that is due before all others and nobody
+    /// sleeps for: a loop that takes turns with the reactor is to look at the
+    /// [deadline](sync::driver::Driver::next_deadline) again. By whoever sets it, on
+    /// that thread. It should do no more than tell that loop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::{Reactor, time::sleep};
+    /// use futures::FutureExt;
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let reactor = Reactor::builder().build()?;
+    /// let (tell, told) = mpsc::channel();
+    /// reactor.set_alarm(move || tell.send(()).unwrap());
+    /// let _here = reactor.enter();
+    /// assert!(sleep(Duration::from_secs(60)).now_or_never().is_none());
+    /// assert!(told.try_recv().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_alarm(&self, alarm: impl Fn() + Send + Sync + 'static) {
+        let old = self.parts.alarm.lock().replace(Arc::new(alarm));
+        shim::assert_unlocked("the drop of an alarm");
+        drop(old);
     }
 
     pub(crate) fn jump_to_next_deadline(&self) -> bool {
@@ -351,10 +322,10 @@ impl Reactor {
         }
     }
 
-    fn interrupt_leader(&self) {
-        if let Some(leader) = self.parts.seats.leader() {
-            self.interrupt(leader);
-        }
+    /// `false`: nobody leads.
+    fn interrupt_leader(&self) -> bool {
+        let leader = self.parts.seats.leader();
+        leader.map(|leader| self.interrupt(leader)).is_some()
     }
 
     fn interrupt_all(&self) {
@@ -364,9 +335,22 @@ impl Reactor {
         }
     }
 
-    /// A thread takes the seat.
-    pub(crate) fn sit_down(&self, seat: Seat) {
+    /// A thread takes the seat. What it looks after on `outer`, a seat it has already,
+    /// waits until it comes back there: others are not to count on it meanwhile.
+    pub(crate) fn sit_down(&self, seat: Seat, outer: Option<Seat>) {
+        if let Some(outer) = outer {
+            let unpark = self.parts.seats.succeed(outer);
+            self.follow(unpark);
+        }
         self.parts.orphans.adopt(seat);
+        self.parts.seats.take(seat);
+    }
+
+    /// A thread that has got up is back on the seat it had before.
+    pub(crate) fn turn_back(&self, outer: Option<Seat>) {
+        if let Some(outer) = outer {
+            self.parts.seats.take(outer);
+        }
     }
 
     /// The seat's thread goes: what it looked after must find somebody else.
@@ -375,7 +359,7 @@ impl Reactor {
             self.parts.orphans.add(seat);
             self.interrupt_leader();
         }
-        let unpark = self.parts.seats.succeed();
+        let unpark = self.parts.seats.succeed(seat);
         self.follow(unpark);
     }
 
@@ -427,8 +411,8 @@ impl Reactor {
         if !self.parts.seats.fall_asleep(seat, Bed::Parker) {
             return Harvest::default();
         }
-        // Nobody leads any more: our caller parks again, and we shall.
-        if self.parts.seats.has_leader() {
+        // Nobody leads any more, or will: our caller parks again, and we shall.
+        if self.parts.seats.may_follow(seat) {
             let deadline = earliest(until, self.timers(seat).next_deadline());
             self.parts.counters.add_sleep();
             match self.nap(deadline) {
@@ -491,6 +475,7 @@ impl Reactor {
         };
         fire(&self.parts.timers_shared);
         if seat != Seat::SHARED {
+            self.timers(seat).end_turn();
             fire(self.timers(seat));
         }
         self.parts.orphans.for_each(|seat| fire(self.timers(seat)));
@@ -539,53 +524,6 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
-    }
-}
-
-/// Seats whose thread has gone and left timers behind.
-///
-/// They are rare: a guest that leaves takes its tasks along. Until somebody sits
-/// there again, whoever leads or polls looks after them.
-#[derive(Debug, Default)]
-struct Orphans {
-    /// The length of `seats`, to be read without the lock.
-    count: AtomicUsize,
-    seats: Lock<Vec<Seat>>,
-}
-
-impl Orphans {
-    fn add(&self, seat: Seat) {
-        let mut seats = self.seats.lock();
-        seats.push(seat);
-        // Relaxed: who adds interrupts the leader after this (L1), and whoever
-        // leads next has seen it (L3).
-        self.count.swap(seats.len(), Relaxed);
-    }
-
-    fn adopt(&self, seat: Seat) {
-        if self.is_empty() {
-            return;
-        }
-        let mut seats = self.seats.lock();
-        seats.retain(|it| *it != seat);
-        // Relaxed: see `add`; one look too many does no harm.
-        self.count.swap(seats.len(), Relaxed);
-    }
-
-    fn for_each(&self, mut look: impl FnMut(Seat)) {
-        if self.is_empty() {
-            return;
-        }
-        // Copied: what is done to timers takes locks of theirs.
-        let seats = self.seats.lock().clone();
-        for seat in seats {
-            look(seat);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        // Relaxed: see `add`.
-        self.count.load(Relaxed) == 0
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     async_fd::AsyncFd,
+    poller::scripted::Scripted,
     readiness::{Interest, Ready},
     registry::ShuttingDown,
     time,
@@ -150,6 +151,125 @@ fn when_the_leader_goes_for_good_a_follower_leads() {
     follower.join().unwrap();
     drop(readable);
     assert_eq!(fd.get_mut().read(&mut [0; 8]).unwrap(), 1);
+}
+
+/// As `worker`, and gives how many events came.
+fn delivering(reactor: &Reactor, seat: Seat, stop: &Arc<Mutex<bool>>) -> thread::JoinHandle<usize> {
+    let (reactor, stop) = (reactor.clone(), stop.clone());
+    thread::spawn(move || {
+        reactor.attach(seat);
+        let mut events = 0;
+        while !*stop.lock().unwrap() {
+            events += reactor.park(seat, None, 8);
+        }
+        reactor.detach(seat);
+        events
+    })
+}
+
+#[test]
+fn a_guest_leaves_the_poller_to_a_worker_after_the_first_event_for_it() {
+    const EVENTS: usize = 20;
+    let (worker, guest) = (Seat(0), Seat(1));
+    let reactor = Reactor::builder().seats(2).guests(1).build().unwrap();
+    let _here = reactor.enter();
+    let (fd, mut peer) = pair();
+    assert_eq!(reactor.poll(Seat::SHARED, 8), 1, "it is writable");
+
+    let stop = Arc::new(Mutex::new(false));
+    let guests = delivering(&reactor, guest, &stop);
+    eventually(|| reactor.parts.seats.leader() == Some(guest));
+    let workers = delivering(&reactor, worker, &stop);
+    eventually(|| reactor.metrics().sleeps == 2);
+    let (woken, waker) = {
+        let (woken, reactor) = (Arc::new(Probe::default()), reactor.clone());
+        (woken.clone(), Waker::from(Arc::new(Unparks { reactor, seat: worker, woken })))
+    };
+    for event in 1..=EVENTS {
+        assert!(fd.poll_read_ready(&mut Context::from_waker(&waker)).is_pending());
+        peer.write_all(b"x").unwrap();
+        eventually(|| woken.wakes() == event);
+        eventually(|| reactor.parts.seats.leader() == Some(worker));
+        let read = |mut it: &UnixStream| it.read(&mut [0; 8]);
+        assert_eq!(fd.try_io(Interest::READABLE, read).unwrap(), 1);
+        assert!(fd.try_io(Interest::READABLE, read).is_err(), "clears the readiness");
+    }
+    *stop.lock().unwrap() = true;
+    reactor.unpark(worker);
+    reactor.unpark(guest);
+    assert_eq!((guests.join().unwrap(), workers.join().unwrap()), (1, EVENTS - 1));
+}
+
+/// What the waker of a task does that lives on a seat.
+struct Unparks {
+    reactor: Reactor,
+    seat: Seat,
+    woken: Arc<Probe>,
+}
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.reactor.unpark(self.seat);
+        self.woken.clone().wake();
+    }
+}
+
+#[test]
+fn nobody_counts_on_a_worker_that_sits_elsewhere() {
+    // A worker's thread that comes as a guest, too: nobody is on its other seat.
+    let reactor = Reactor::builder().seats(2).guests(1).build().unwrap();
+    let (worker, guest) = (Seat(0), Seat(1));
+    reactor.attach(worker);
+    assert!(!reactor.parts.seats.lead(guest));
+    reactor.attach(guest);
+    assert!(reactor.parts.seats.lead(guest));
+    reactor.parts.seats.resign(guest);
+    reactor.detach(guest);
+    assert!(!reactor.parts.seats.lead(guest), "the worker is back");
+    reactor.detach(worker);
+    assert!(reactor.parts.seats.lead(guest));
+    reactor.parts.seats.resign(guest);
+}
+
+#[test]
+fn a_future_that_never_sleeps_is_told_of_events() {
+    let reactor = real(1);
+    let _here = reactor.enter();
+    let (fd, mut peer) = pair();
+    peer.write_all(b"x").unwrap();
+    let mut readable = Box::pin(fd.readable());
+    let mut polls = 0;
+    let is_ready = reactor.block_on(poll_fn(|cx| {
+        polls += 1;
+        cx.waker().wake_by_ref();
+        match readable.as_mut().poll(cx) {
+            Poll::Pending if polls < 10_000 => Poll::Pending,
+            polled => Poll::Ready(polled.is_ready()),
+        }
+    }));
+    assert!(is_ready, "not after {polls} polls");
+}
+
+#[test]
+fn a_timer_that_nobody_sleeps_for_is_told() {
+    let reactor = real(1);
+    let told = Arc::new(Probe::default());
+    let theirs = told.clone();
+    reactor.set_alarm(move || {
+        // User code: nothing of the reactor's is borrowed or locked.
+        drop(Reactor::current().enter());
+        theirs.clone().wake();
+    });
+    let _here = reactor.enter();
+    let probe = Arc::new(Probe::default());
+    let mut sleeps = [3, 2, 4].map(|hours| time::sleep(hours * HOUR));
+    for sleep in &mut sleeps {
+        assert!(poll_once(sleep, &probe).is_pending());
+    }
+    assert_eq!(told.wakes(), 2, "of those that came first");
+    let deadline = time::Instant::now() + HOUR;
+    Pin::new(&mut sleeps[2]).reset(deadline);
+    assert_eq!(told.wakes(), 3, "a reset can come first, too");
 }
 
 #[test]

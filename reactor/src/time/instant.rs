@@ -2,7 +2,10 @@
 
 use crate::{
     context,
-    timer::clock::{later, sooner},
+    timer::{
+        Turn,
+        clock::{later, sooner},
+    },
 };
 use std::{
     fmt,
@@ -40,6 +43,14 @@ impl Instant {
         match context::try_with_current(|reactor, _| reactor.clock().now()) {
             Some(now) => Self(now),
             None => Self(shim::now()),
+        }
+    }
+
+    /// [`now`](Self::now), and the turn of this thread in which that was, if any.
+    pub(super) fn now_and_turn() -> (Self, Option<Turn>) {
+        match context::try_with_current(|it, seat| (it.clock().now(), it.turn_of(seat))) {
+            Some((now, turn)) => (Self(now), turn),
+            None => (Self(shim::now()), None),
         }
     }
 

@@ -12,12 +12,18 @@
 //! Nothing is registered before the first poll that has to wait, so what is ready
 //! in time costs no timer. Later polls read one word, not the clock: a timer is
 //! due when its seat has fired it.
+//!
+//! The first poll of a sleep that was made in the same turn of its thread, as of one
+//! that is awaited at once, does not read the clock either: that costs 23 ns, a quarter
+//! of all it takes to set a timer and cancel it, to find out what is already known.
+//! If so much time has passed in that turn that the deadline has, the timer that is
+//! set nevertheless fires at its end.
 
 use super::Instant;
 use crate::{
     context,
     reactor::Reactor,
-    timer::{Registration, Reset, Status},
+    timer::{Leeway, Registration, Reset, Status, Turn},
 };
 use std::{
     future::Future,
@@ -67,7 +73,11 @@ use sync::{
 #[doc(alias = "delay_for")]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(Instant::now() + duration, Location::caller())
+    let (now, turn) = Instant::now_and_turn();
+    // Nothing to wait for is ready at the first poll, whenever that is.
+    let turn = turn.filter(|_| !duration.is_zero());
+    let stage = Stage::Idle(Leeway::NONE, turn);
+    Sleep { deadline: now + duration, stage, location: Location::caller() }
 }
 
 /// Waits until `deadline`. Ready at the first poll if it has passed.
@@ -109,19 +119,74 @@ pub struct Sleep {
     location: &'static Location<'static>,
 }
 
+/// What has been done, and the leeway, which is in each of these to fill a gap there.
 #[derive(Debug)]
 enum Stage {
-    /// No timer is set.
-    Idle,
-    Set(Registration),
-    Elapsed,
+    /// No timer is set. The turn in which the deadline was still ahead.
+    Idle(Leeway, Option<Turn>),
+    Set(Leeway, Registration),
+    Elapsed(Leeway),
     /// The deadline is too far away ever to come. Who waits all the same, for another.
-    Never(Waker),
+    Never(Leeway, Waker),
+}
+
+impl Stage {
+    fn leeway(&self) -> Leeway {
+        match self {
+            Self::Idle(leeway, _)
+            | Self::Set(leeway, _)
+            | Self::Elapsed(leeway)
+            | Self::Never(leeway, _) => *leeway,
+        }
+    }
+
+    fn set_leeway(&mut self, new: Leeway) {
+        match self {
+            Self::Idle(leeway, _)
+            | Self::Set(leeway, _)
+            | Self::Elapsed(leeway)
+            | Self::Never(leeway, _) => *leeway = new,
+        }
+    }
 }
 
 impl Sleep {
     pub(super) fn new(deadline: Instant, location: &'static Location<'static>) -> Self {
-        Self { deadline, stage: Stage::Idle, location }
+        Self { deadline, stage: Stage::Idle(Leeway::NONE, None), location }
+    }
+
+    /// Lets it end later than its deadline, by `slack` at most: together with other
+    /// timers, if there are any whose time is near, so that the thread wakes once for
+    /// all of them.
+    ///
+    /// For what need not be exact, of which there is much: polling, refreshing, idle
+    /// connections. However many timers have a slack of `s`, they wake a thread no more
+    /// than twice in each `s`. A deadline that has passed at the first poll is over at
+    /// once, as without it. More than an hour counts as about an hour; less than a
+    /// microsecond as none. It stays through a [`reset`](Self::reset), and counts from
+    /// the next one if the sleep has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::{Reactor, time::{Instant, sleep}};
+    /// use std::time::Duration;
+    ///
+    /// let reactor = Reactor::builder().paused().build()?;
+    /// reactor.block_on(async {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_secs(60)).slack(Duration::from_secs(5)).await;
+    ///     let passed = start.elapsed().as_secs();
+    ///     assert!((60..=65).contains(&passed));
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "coalesce")]
+    #[doc(alias = "tolerance")]
+    #[doc(alias = "leeway")]
+    pub fn slack(mut self, slack: Duration) -> Self {
+        self.stage.set_leeway(Leeway::at_most(slack));
+        self
     }
 
     /// When it is over.
@@ -134,10 +199,12 @@ impl Sleep {
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
         match &self.stage {
-            Stage::Elapsed => true,
-            Stage::Set(registration) if registration.status() == Status::Fired => true,
-            Stage::Idle | Stage::Set(_) => self.deadline <= Instant::now(),
-            Stage::Never(_) => false,
+            Stage::Elapsed(_) => true,
+            Stage::Set(_, registration) if registration.status() == Status::Fired => true,
+            // It may take its time until the end of the slack.
+            Stage::Set(leeway, _) if *leeway != Leeway::NONE => false,
+            Stage::Idle(..) | Stage::Set(..) => self.deadline <= Instant::now(),
+            Stage::Never(..) => false,
         }
     }
 
@@ -162,29 +229,33 @@ impl Sleep {
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.get_mut();
         this.deadline = deadline;
-        match std::mem::replace(&mut this.stage, Stage::Idle) {
-            Stage::Set(registration) => this.reset_timer(registration),
-            Stage::Never(waker) => this.set_or_wake(waker),
-            Stage::Idle | Stage::Elapsed => (),
+        let idle = Stage::Idle(this.stage.leeway(), None);
+        match std::mem::replace(&mut this.stage, idle) {
+            Stage::Set(_, registration) => this.reset_timer(registration),
+            Stage::Never(_, waker) => this.set_or_wake(waker),
+            Stage::Idle(..) | Stage::Elapsed(_) => (),
         }
     }
 
     /// Carries the waker of a timer over to the new deadline.
     fn reset_timer(&mut self, mut registration: Registration) {
+        let leeway = self.stage.leeway();
+        let mut to_tell = None;
         let moved = context::try_with_current(|reactor, seat| {
             let timers = reactor.timers(seat);
             if !timers.owns(&registration) || timers.is_never(self.deadline.into_std()) {
                 return false;
             }
-            match registration.reset(self.deadline.into_std()) {
+            match registration.reset(self.deadline.into_std(), leeway) {
                 Reset::TooLate => return false,
-                Reset::CameFirst => announce_first(reactor, seat),
+                Reset::CameFirst => to_tell = whom_to_tell(reactor, seat),
                 Reset::Later => (),
             }
             true
         });
         if moved == Some(true) {
-            self.stage = Stage::Set(registration);
+            self.stage = Stage::Set(leeway, registration);
+            tell(to_tell);
             return;
         }
         // Set on another seat, or fired: what has fired has woken the task.
@@ -195,18 +266,21 @@ impl Sleep {
 
     /// Sets the timer here, or has the task poll and set it where that is.
     fn set_or_wake(&mut self, waker: Waker) {
+        let leeway = self.stage.leeway();
         let mut waker = Some(waker);
+        let mut to_tell = None;
         context::try_with_current(|reactor, seat| {
             if self.deadline.into_std() <= reactor.clock().now() {
                 return;
             }
             if let Some(taken) = waker.take() {
-                match set(reactor, seat, self.deadline, taken) {
-                    Ok(stage) => self.stage = stage,
+                match set(reactor, seat, (self.deadline, leeway), taken) {
+                    Ok((stage, whom)) => (self.stage, to_tell) = (stage, whom),
                     Err(unused) => waker = Some(unused),
                 }
             }
         });
+        tell(to_tell);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -217,15 +291,16 @@ impl Sleep {
     #[inline]
     pub(super) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.stage {
-            Stage::Set(registration) => match registration.poll(cx.waker()) {
+            Stage::Set(_, registration) => match registration.poll(cx.waker()) {
                 Status::Armed => Poll::Pending,
                 Status::Fired => self.elapse(),
                 // Its reactor is gone; this thread may have another.
                 Status::Orphaned => self.poll_idle(Instant::now(), cx),
             },
-            Stage::Idle => self.poll_idle(Instant::now(), cx),
-            Stage::Elapsed => Poll::Ready(()),
-            Stage::Never(waker) => {
+            Stage::Idle(_, Some(turn)) if is_turn(*turn) => self.set_timer(cx),
+            Stage::Idle(..) => self.poll_idle(Instant::now(), cx),
+            Stage::Elapsed(_) => Poll::Ready(()),
+            Stage::Never(_, waker) => {
                 if !waker.will_wake(cx.waker()) {
                     *waker = cx.waker().clone();
                 }
@@ -236,15 +311,26 @@ impl Sleep {
 
     /// Sets the timer, unless it is `now` too late for that.
     pub(super) fn poll_idle(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.deadline <= now {
-            return self.elapse();
+        match self.deadline <= now {
+            true => self.elapse(),
+            false => self.set_timer(cx),
         }
+    }
+
+    fn set_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let leeway = self.stage.leeway();
         // Cloned before: the context calls no user code.
         let waker = cx.waker().clone();
         let set = context::with_current_at(self.location, |reactor, seat| {
-            set(reactor, seat, self.deadline, waker)
+            set(reactor, seat, (self.deadline, leeway), waker)
         });
-        self.stage = set.unwrap_or_else(Stage::Never);
+        match set {
+            Err(waker) => self.stage = Stage::Never(leeway, waker),
+            Ok((stage, to_tell)) => {
+                self.stage = stage;
+                tell(to_tell);
+            }
+        }
         Poll::Pending
     }
 
@@ -253,7 +339,8 @@ impl Sleep {
         let now = Instant::now();
         if deadline <= now || !comes(deadline) {
             // A timer that is set would only wake for nothing.
-            *self = Self::new(deadline, self.location);
+            let stage = Stage::Idle(self.stage.leeway(), None);
+            *self = Self { deadline, stage, location: self.location };
             return self.poll_idle(now, cx);
         }
         Pin::new(&mut *self).reset(deadline);
@@ -261,7 +348,7 @@ impl Sleep {
     }
 
     fn elapse(&mut self) -> Poll<()> {
-        self.stage = Stage::Elapsed;
+        self.stage = Stage::Elapsed(self.stage.leeway());
         Poll::Ready(())
     }
 
@@ -273,7 +360,7 @@ impl Sleep {
     /// Says what the task waits for.
     pub(super) fn write_wait_site(&self, location: &'static Location<'static>) {
         let object = match &self.stage {
-            Stage::Set(registration) => registration.object(),
+            Stage::Set(_, registration) => registration.object(),
             _ => 0,
         };
         wait_site::waiting(Kind::Timer, object, location);
@@ -306,20 +393,34 @@ pub(super) fn comes(deadline: Instant) -> bool {
     !is_never.unwrap_or_else(|| deadline == Instant::now() + Duration::MAX)
 }
 
-/// Sets a timer for `deadline` on `seat`. Gives the waker back if that never
-/// comes.
-fn set(reactor: &Reactor, seat: Seat, deadline: Instant, waker: Waker) -> Result<Stage, Waker> {
-    let (registration, came_first) = reactor.timers(seat).insert(deadline.into_std(), waker)?;
-    if came_first {
-        announce_first(reactor, seat);
-    }
-    Ok(Stage::Set(registration))
+/// Whether this is that turn of this thread.
+fn is_turn(turn: Turn) -> bool {
+    context::try_with_current(|reactor, seat| reactor.turn_of(seat)) == Some(Some(turn))
+}
+
+/// Sets a timer for a time from a deadline on, on `seat`. Gives also [whom to
+/// tell](tell); or the waker back, if that time never comes.
+fn set(
+    reactor: &Reactor,
+    seat: Seat,
+    (deadline, leeway): (Instant, Leeway),
+    waker: Waker,
+) -> Result<(Stage, Option<Reactor>), Waker> {
+    let timers = reactor.timers(seat);
+    let (registration, came_first) = timers.insert(deadline.into_std(), leeway, waker)?;
+    let to_tell = came_first.then(|| whom_to_tell(reactor, seat)).flatten();
+    Ok((Stage::Set(leeway, registration), to_tell))
 }
 
 /// The earliest deadline of `seat` has moved. The thread of a seat of its own is
-/// this one, so it is awake; who sleeps for the shared seat must look again.
-fn announce_first(reactor: &Reactor, seat: Seat) {
-    if seat == Seat::SHARED {
-        reactor.timer_came_first(seat);
+/// this one, so it is awake; who sleeps for the shared seat must look again. To be
+/// told when the context is free again.
+fn whom_to_tell(reactor: &Reactor, seat: Seat) -> Option<Reactor> {
+    (seat == Seat::SHARED).then(|| reactor.clone())
+}
+
+fn tell(reactor: Option<Reactor>) {
+    if let Some(reactor) = reactor {
+        reactor.shared_timer_came_first();
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{context, reactor::Reactor};
 use futures_core::Stream;
 use std::{
+    collections::BTreeSet,
     future::{Future, pending, poll_fn, ready},
     panic::{AssertUnwindSafe, Location, catch_unwind},
     pin::{Pin, pin},
@@ -19,7 +20,7 @@ use std::{
 };
 use sync::{
     coop,
-    driver::Seat,
+    driver::{Driver, Seat},
     shim,
     wait_site::{self, Kind, Record},
 };
@@ -627,4 +628,115 @@ mod hostile {
             assert_eq!((stage.timers(), count.get()), (0, 0));
         }
     }
+}
+
+// ── slack ───────────────────────────────────────────────────────────────────────
+
+/// The times at which so many sleeps end, after those at which they were due.
+fn ends(slack: Duration) -> Vec<(Duration, Duration)> {
+    const SLEEPS: u32 = 1_000;
+    let reactor = Reactor::builder().paused().build().unwrap();
+    reactor.block_on(async {
+        let start = Instant::now();
+        let sleeps = (0..SLEEPS).map(|number| async move {
+            // 10 s of them, in disorder.
+            let due = 10 * MS * (number * 619 % SLEEPS);
+            sleep(due).slack(slack).await;
+            (due, start.elapsed())
+        });
+        futures::future::join_all(sleeps).await
+    })
+}
+
+#[test]
+fn sleeps_with_slack_share_their_ends() {
+    let slack = 250 * MS;
+    let ends_by_one = ends(slack);
+    for &(due, end) in &ends_by_one {
+        assert!(due <= end && end <= due + slack, "{due:?}: {end:?}");
+    }
+    let times: BTreeSet<_> = ends_by_one.iter().map(|it| it.1).collect();
+    // 10 s are 40 times 250 ms; one is ready at once.
+    assert!(times.len() <= 2 * 40 + 2, "{}", times.len());
+    let exact = ends(Duration::ZERO);
+    assert!(exact.iter().all(|(due, end)| due == end));
+}
+
+#[test]
+fn a_slack_stays_through_a_reset() {
+    let stage = Stage::enter();
+    let (_, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let mut sleep = sleep(MS).slack(Duration::from_secs(10));
+    assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+    for _ in 0..2 {
+        let next = stage.reactor.timers(SEAT).next_deadline().unwrap();
+        let slack = Instant::from_std(next) - sleep.deadline();
+        assert!(MS < slack && slack <= Duration::from_secs(10), "{slack:?}");
+        // Its time may come and pass: it is over when it fires.
+        stage.advance(MS);
+        assert!(!sleep.is_elapsed());
+        Pin::new(&mut sleep).reset(Instant::now() + MS);
+    }
+    assert_eq!(stage.timers(), 1);
+}
+
+#[test]
+fn a_timeout_with_slack_ends_within_it() {
+    let reactor = Reactor::builder().paused().build().unwrap();
+    let (second, slack) = (Duration::from_secs(1), 100 * MS);
+    let ends = |limit: fn(Duration) -> super::Timeout<std::future::Pending<()>>| {
+        reactor.block_on(async {
+            let start = Instant::now();
+            assert!(limit(second).slack(slack).await.is_err());
+            start.elapsed()
+        })
+    };
+    let after = ends(|it| timeout(it, pending()));
+    let at = ends(|it| timeout_at(Instant::now() + it, pending()));
+    for passed in [after, at] {
+        assert!(second <= passed && passed <= second + slack, "{passed:?}");
+    }
+}
+
+#[test]
+fn a_slack_beyond_measure_is_an_hour_or_so() {
+    let stage = Stage::enter();
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let mut sleep = sleep(MS).slack(Duration::MAX);
+    assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+    stage.advance(Duration::from_secs(72 * 60));
+    assert_eq!(count.get(), 1);
+    // One that never comes does not come by its slack either.
+    let mut never = super::sleep(Duration::MAX).slack(Duration::MAX);
+    assert!(Pin::new(&mut never).poll(&mut cx).is_pending());
+    assert_eq!(stage.timers(), 0);
+}
+
+// ── the clock ───────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_sleep_awaited_in_its_turn_looks_at_the_clock_once() {
+    let reactor = Reactor::builder().build().unwrap();
+    reactor.attach(SEAT);
+    let (_, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let made = || (sleep(Duration::from_nanos(1)), sleep(Duration::ZERO));
+    let (mut short, mut zero) = made();
+    while !short.is_elapsed() {}
+    assert!(Pin::new(&mut zero).poll(&mut cx).is_ready(), "zero is ready at the first poll");
+    assert!(Pin::new(&mut short).poll(&mut cx).is_pending(), "it was ahead in this turn");
+    reactor.poll(SEAT, 1);
+    assert!(Pin::new(&mut short).poll(&mut cx).is_ready(), "and fires at its end");
+    // In a later turn, and on another seat of which this is no turn, the clock counts.
+    let (mut later, _) = made();
+    reactor.poll(SEAT, 1);
+    assert!(Pin::new(&mut later).poll(&mut cx).is_ready());
+    reactor.detach(SEAT);
+}
+
+#[test]
+fn a_sleep_takes_six_words() {
+    assert_eq!(size_of::<super::Sleep>(), 6 * size_of::<u64>());
 }

@@ -59,7 +59,7 @@ use std::{
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let timer = Timer::After(duration, Location::caller());
+    let timer = Timer::After(duration, Duration::ZERO, Location::caller());
     Timeout { future: future.into_future(), timer }
 }
 
@@ -110,8 +110,8 @@ pin_project! {
 /// What tells that the time is up.
 #[derive(Debug)]
 enum Timer {
-    /// So long after the first poll, which has not been.
-    After(Duration, &'static Location<'static>),
+    /// So long after the first poll, which has not been, and how much later.
+    After(Duration, Duration, &'static Location<'static>),
     At(Sleep),
 }
 
@@ -119,7 +119,7 @@ impl Timer {
     #[inline]
     fn limit(&self) -> Limit {
         match self {
-            Self::After(duration, _) => Limit::After(*duration),
+            Self::After(duration, ..) => Limit::After(*duration),
             Self::At(sleep) => Limit::At(sleep.deadline()),
         }
     }
@@ -132,14 +132,14 @@ impl Timer {
                 drop(entered);
                 sleep.poll_elapsed(cx)
             }
-            Self::After(duration, location) => {
+            Self::After(duration, slack, location) => {
                 let now = Instant::now();
                 // Somebody may have asked for the deadline: then it stays there.
                 let deadline = match entered.leave() {
                     Some(Limit::At(deadline)) => deadline,
                     _ => now + *duration,
                 };
-                let mut sleep = Sleep::new(deadline, location);
+                let mut sleep = Sleep::new(deadline, location).slack(*slack);
                 let elapsed = sleep.poll_idle(now, cx);
                 *self = Self::At(sleep);
                 elapsed
@@ -149,6 +149,33 @@ impl Timer {
 }
 
 impl<F> Timeout<F> {
+    /// Lets it end later than its deadline, by `slack` at most, together with other
+    /// timers: see [`Sleep::slack`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_reactor::{Reactor, time::{Instant, timeout}};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// let reactor = Reactor::builder().paused().build()?;
+    /// reactor.block_on(async {
+    ///     let start = Instant::now();
+    ///     let idle = timeout(Duration::from_secs(60), pending::<()>());
+    ///     assert!(idle.slack(Duration::from_secs(5)).await.is_err());
+    ///     assert!((60..=65).contains(&start.elapsed().as_secs()));
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub fn slack(mut self, slack: Duration) -> Self {
+        self.timer = match self.timer {
+            Timer::After(duration, _, location) => Timer::After(duration, slack, location),
+            Timer::At(sleep) => Timer::At(sleep.slack(slack)),
+        };
+        self
+    }
+
     /// The future inside.
     pub fn get_ref(&self) -> &F {
         &self.future

@@ -84,6 +84,12 @@ impl Clock {
         }
     }
 
+    /// Whether it is the system's: nobody has ever paused or advanced it.
+    pub(crate) fn is_real(&self) -> bool {
+        // Relaxed: as in `now`.
+        self.mode.load(Relaxed) == REAL
+    }
+
     /// Whether the clock stands still.
     #[must_use]
     pub fn is_paused(&self) -> bool {

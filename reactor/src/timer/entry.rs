@@ -26,7 +26,7 @@
 //! |--------------------|--------------------------------------------------------|
 //! | at rest            | nobody: there is none                                  |
 //! | ARMED              | the sleeper may compare it; the sleeper, holding the   |
-//! |                    | lock and with the node still in the heap, may take it  |
+//! |                    | lock and with the node still set, may take it          |
 //! | UPDATING           | the sleeper                                            |
 //! | FIRED, ORPHANED    | the one who fired, until it lets go of the lock        |
 //! | CANCELLED          | the sleeper, who cancelled                             |
@@ -75,6 +75,18 @@ pub(crate) enum Status {
     Fired,
     /// The seat ended before: nobody will fire this timer any more.
     Orphaned,
+}
+
+/// What became of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Reset {
+    /// Done.
+    Later,
+    /// Done, and the timer is now the earliest of its seat.
+    CameFirst,
+    /// The timer had ended: set another.
+    TooLate,
 }
 
 /// What ends a timer from the side of its seat.
@@ -160,9 +172,9 @@ impl Snapshot {
 pub(super) struct Node {
     waker: UnsafeCell<MaybeUninit<Waker>>,
     state: AtomicU8,
-    /// The node below on the stack of returned ones.
-    below: AtomicU32,
-    id: u32,
+    /// While it has a registration: its own id. On the stack of returned nodes and in
+    /// the free list: the id of the one below.
+    link: AtomicU32,
 }
 
 // SAFETY: `waker`, the one field that is not atomic or constant, is touched as
@@ -171,28 +183,38 @@ pub(super) struct Node {
 unsafe impl Sync for Node {}
 
 impl Node {
-    /// A node at rest.
-    pub(super) fn new(id: u32) -> Self {
+    /// A node at rest, in a list.
+    pub(super) fn new(below: u32) -> Self {
         Self {
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             state: AtomicU8::new(Snapshot::REST.0),
-            below: AtomicU32::new(0),
-            id,
+            link: AtomicU32::new(below),
         }
     }
 
+    /// Its id, as long as its registration has not begun to give it back.
     pub(super) fn id(&self) -> u32 {
-        self.id
+        // Relaxed: whoever has the registration has it by way of who took the node.
+        self.link.load(Relaxed)
     }
 
-    /// Relaxed: the stack's own edge carries it.
+    /// Takes it out of its list, of which the caller knows that it is the top.
+    /// Returns the one below.
+    pub(super) fn unlink(&self, id: u32) -> u32 {
+        let below = self.below();
+        // Relaxed: under the lock.
+        self.link.store(id, Relaxed);
+        below
+    }
+
     pub(super) fn below(&self) -> u32 {
-        self.below.load(Relaxed)
+        // Relaxed: the stack's own edge carries it, or the lock.
+        self.link.load(Relaxed)
     }
 
-    /// Relaxed: the stack's own edge carries it.
     pub(super) fn set_below(&self, id: u32) {
-        self.below.store(id, Relaxed);
+        // Relaxed: the stack's own edge carries it, or the lock.
+        self.link.store(id, Relaxed);
     }
 
     /// Y2: sees what led to the fire.
@@ -247,10 +269,10 @@ impl Node {
     /// # Safety
     ///
     /// 1. The caller is the sleeper and holds the seat's lock.
-    /// 2. It has itself just taken the node out of the heap.
+    /// 2. It has itself just taken the node out of the agenda.
     pub(super) unsafe fn take_unfired(&self) -> Waker {
         debug_assert_eq!(self.state.load(Relaxed), ARMED);
-        // SAFETY: only what is in the heap is fired, so by (2) this never was and
+        // SAFETY: only what is in the agenda is fired, so by (2) this never was and
         // by (1) never will be: the waker is there, and ours by rule ARMED.
         unsafe { self.take() }
     }
@@ -309,7 +331,7 @@ impl Node {
     /// # Safety
     ///
     /// 1. The caller holds the seat's lock; the timer has no sleeper any more, is
-    ///    not in the heap, and its waker has been taken.
+    ///    not in the agenda, and its waker has been taken.
     pub(super) unsafe fn rest(&self) {
         // Relaxed: the next to look comes by the lock.
         self.state.swap(Snapshot::REST.0, Relaxed);
@@ -350,7 +372,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        debug_assert_eq!(self.state.load(Relaxed), Snapshot::REST.0, "node {}", self.id);
+        debug_assert_eq!(self.state.load(Relaxed), Snapshot::REST.0);
         // Nothing is left in the cell; a model sees here who still looks at it.
         self.waker.with_mut(|_| ());
     }

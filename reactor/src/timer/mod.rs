@@ -5,20 +5,31 @@
 //!
 //! ```text
 //!   timers ──▶ entry     one seat's timers; a timer's node and state word
-//!          ──▶ heap      deadlines in order, and nothing else
+//!          ──▶ agenda    deadlines in order, and nothing else
+//!              ──▶ lane, heap, places
+//!          ──▶ leeway    a time within a window
+//!          ──▶ era       numbers for times; turn: whether one has passed
 //!          ──▶ clock     real or paused; times that never overflow
 //! ```
 
+mod agenda;
 pub(crate) mod clock;
 #[expect(unsafe_code, reason = "the waker in a node changes hands by its state word")]
 mod entry;
+mod era;
 mod heap;
+mod lane;
+mod leeway;
 mod mark;
+mod places;
 #[expect(unsafe_code, reason = "a registration outlives neither its node nor its ledger")]
 mod timers;
+mod turn;
 
 pub use clock::{AutoAdvance, Clock};
+pub(crate) use leeway::Leeway;
 pub(crate) use timers::{Registration, Reset, Status, Timers};
+pub(crate) use turn::Turn;
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -7,16 +7,16 @@
 //! ```text
 //!   sleeper: Registration ──▶ Node (waker, state word) ◀── ids ── Queue
 //!                        └──▶ Ledger { lock: Queue, next, returned }
-//!                                          heap of deadlines, slab of nodes
+//!                                          agenda of deadlines, slab of nodes
 //!
-//!   the seat's thread      insert, cancel, reset      lock, heap
+//!   the seat's thread      insert, cancel, reset      lock, agenda
 //!   another thread         cancel                     state word, then `returned`
-//!   whoever fires          drain `returned`, pop      lock, heap, state words
+//!   whoever fires          drain `returned`, pop      lock, agenda, state words
 //! ```
 //!
-//! The lock guards the heap and the slab; its holder moves numbers and wakers
+//! The lock guards the agenda and the slab; its holder moves numbers and wakers
 //! about and calls nobody. A thread other than the seat's that cancels does not
-//! take it, nor does it touch the heap, whose cache lines are the seat's: it
+//! take it, nor does it touch the agenda, whose cache lines are the seat's: it
 //! decides the matter on the timer's state word and puts the node on the stack
 //! of returned ones, which the next to fire, to run short of nodes or to ask for
 //! the earliest deadline drains.
@@ -36,7 +36,7 @@
 //!    its slab.
 //! 2. A node is in the free list, or has one registration, or is on the stack of
 //!    returned ones. Only in the first case is it at rest.
-//! 3. In the heap are only nodes that have begun and have not gone to rest.
+//! 3. In the agenda are only nodes that have begun and have not gone to rest.
 //!
 //! # Synchronization edges
 //!
@@ -57,23 +57,20 @@
 //!   unlock is a plain store, but a holder that loses its processor leaves the
 //!   others spinning.
 //! * To take the lock for every cancellation: a timeout whose task has been
-//!   stolen would bounce the owner's heap between two cores.
+//!   stolen would bounce the owner's agenda between two cores.
 //! * Everything under the lock, no state word: a second poll of a sleep, which
 //!   only compares wakers, would take the lock, too.
 
 use super::{
-    clock::{later, sooner},
+    agenda::Agenda,
     entry::{End, Node},
-    heap::Heap,
+    era::{Era, NEVER},
+    leeway::Leeway,
     mark::thread_mark,
+    places::IDS_MAX,
+    turn::{Turn, Turns},
 };
-use std::{
-    fmt,
-    ptr::NonNull,
-    sync::Arc as Chunk,
-    task::Waker,
-    time::{Duration, Instant},
-};
+use std::{fmt, ptr::NonNull, sync::Arc as Chunk, task::Waker, time::Instant};
 use sync::shim::{
     self, Arc, Lock, LockGuard,
     atomic::{
@@ -82,19 +79,13 @@ use sync::shim::{
     },
 };
 
-pub(crate) use super::entry::Status;
+pub(crate) use super::entry::{Reset, Status};
 
-/// Nodes that are allocated together: 2 KiB.
+/// Nodes that are allocated together: 1.5 KiB.
 const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
 
 /// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
-
-/// The deadline that never comes: about 292 years after the seat's beginning.
-const NEVER: u64 = u64::MAX;
-
-/// The number of the seat's beginning: deadlines before it have room, too.
-const ORIGIN: u64 = 1 << 63;
 
 /// The stack of returned nodes is empty.
 const EMPTY: u32 = u32::MAX;
@@ -109,8 +100,19 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn new() -> Self {
-        Self { ledger: Arc::new(Ledger::new()) }
+    /// Timers that count time from `origin`. Those of one reactor should have the same:
+    /// timers with a leeway then choose the same times on all its seats.
+    pub(crate) fn new(origin: Instant) -> Self {
+        Self { ledger: Arc::new(Ledger::new(origin)) }
+    }
+
+    /// The seat's thread looks at the driver: all before this was one turn.
+    pub(crate) fn end_turn(&self) {
+        self.ledger.turns.end();
+    }
+
+    pub(crate) fn turn(&self) -> Turn {
+        self.ledger.turns.current()
     }
 
     /// When the earliest timer is due. From any thread, without the lock unless
@@ -122,33 +124,35 @@ impl Timers {
         }
         match self.ledger.next() {
             NEVER => None,
-            at => Some(self.ledger.instant(at)),
+            at => Some(self.ledger.era.instant(at)),
         }
     }
 
     /// Moves the wakers of all timers due by `now` into `out`, and returns how
     /// many. From any thread; the caller wakes them with no lock held.
     pub(crate) fn fire(&self, now: Instant, out: &mut Vec<Waker>) -> usize {
-        self.ledger.fire(self.ledger.number(now), out)
+        self.ledger.fire(self.ledger.era.number(now), out)
     }
 
-    /// Sets a timer and says whether it is now the earliest of the seat.
+    /// Sets a timer, for a time between `deadline` and `leeway` later, and says
+    /// whether it is now the earliest of the seat.
     ///
     /// Gives the waker back if `deadline` is too far away ever to come.
     pub(crate) fn insert(
         &self,
         deadline: Instant,
+        leeway: Leeway,
         waker: Waker,
     ) -> Result<(Registration, bool), Waker> {
-        match self.ledger.number(deadline) {
+        match self.ledger.era.number(deadline) {
             NEVER => Err(waker),
-            at => Ok(self.ledger.insert(at, waker)),
+            at => Ok(self.ledger.insert(leeway.choose(at, NEVER), waker)),
         }
     }
 
     /// Whether `deadline` is too far away ever to come.
     pub(crate) fn is_never(&self, deadline: Instant) -> bool {
-        self.ledger.number(deadline) == NEVER
+        self.ledger.era.number(deadline) == NEVER
     }
 
     /// Whether the timer was set here.
@@ -165,7 +169,7 @@ impl Timers {
     /// Timers that neither fired nor were cancelled.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.ledger.queue.lock().heap.len()
+        self.ledger.queue.lock().agenda.len()
     }
 }
 
@@ -185,23 +189,24 @@ impl Drop for Timers {
 /// What a seat's thread and its sleepers share.
 struct Ledger {
     queue: Lock<Queue>,
-    /// The earliest deadline in the heap. Written under the lock only.
+    /// The earliest deadline in the agenda. Written under the lock only.
     next: AtomicU64,
     /// The topmost of the nodes that other threads have returned.
     returned: AtomicU32,
     /// A mark of the thread that set the last timer.
     owner: AtomicUsize,
-    /// When deadlines were [`ORIGIN`].
-    origin: Instant,
+    /// How often the seat's thread has looked at the driver.
+    turns: Turns,
+    era: Era,
 }
 
 /// What the lock guards.
 struct Queue {
-    heap: Heap,
+    agenda: Agenda,
     /// Shared pointers, since a `Box` may not be moved while others point into it.
     chunks: Vec<Chunk<[Node]>>,
-    /// Ids of nodes at rest.
-    free: Vec<u32>,
+    /// The topmost of the nodes at rest.
+    free: u32,
     /// How many registrations live.
     live: usize,
     /// The ledger itself, once the seat has ended before its registrations.
@@ -209,32 +214,16 @@ struct Queue {
 }
 
 impl Ledger {
-    fn new() -> Self {
+    fn new(origin: Instant) -> Self {
         let queue =
-            Queue { heap: Heap::new(), chunks: Vec::new(), free: Vec::new(), live: 0, keep: None };
+            Queue { agenda: Agenda::new(), chunks: Vec::new(), free: EMPTY, live: 0, keep: None };
         Self {
             queue: Lock::new(queue),
             next: AtomicU64::new(NEVER),
             returned: AtomicU32::new(EMPTY),
             owner: AtomicUsize::new(0),
-            origin: shim::now(),
-        }
-    }
-
-    /// `time` as a number of nanoseconds, as near as it comes.
-    fn number(&self, time: Instant) -> u64 {
-        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        match time.checked_duration_since(self.origin) {
-            Some(after) => ORIGIN.saturating_add(nanos(after)),
-            None => ORIGIN.saturating_sub(nanos(self.origin.saturating_duration_since(time))),
-        }
-    }
-
-    /// The inverse of [`number`](Self::number).
-    fn instant(&self, number: u64) -> Instant {
-        match number.checked_sub(ORIGIN) {
-            Some(after) => later(self.origin, Duration::from_nanos(after)),
-            None => sooner(self.origin, Duration::from_nanos(ORIGIN - number)),
+            turns: Turns::new(),
+            era: Era::new(origin),
         }
     }
 
@@ -243,9 +232,9 @@ impl Ledger {
         self.next.load(Relaxed)
     }
 
-    /// Makes `next` what the heap says.
+    /// Makes `next` what the agenda says.
     fn publish_next(&self, queue: &Queue) {
-        let next = queue.heap.next_deadline().unwrap_or(NEVER);
+        let next = queue.agenda.next_deadline().unwrap_or(NEVER);
         if next != self.next() {
             // Relaxed: written under the lock; a hint for others.
             self.next.store(next, Relaxed);
@@ -266,7 +255,7 @@ impl Ledger {
         // and we hold the lock, by which alone others could find it.
         unsafe { node.begin(waker) };
         let node = NonNull::from(node);
-        queue.heap.insert(id, at);
+        queue.agenda.insert(id, at);
         queue.live += 1;
         let came_first = at < self.next();
         if came_first {
@@ -278,14 +267,15 @@ impl Ledger {
 
     /// The id of a node at rest, no longer in the free list.
     fn take_node(&self, queue: &mut Queue) -> u32 {
-        if let Some(id) = queue.free.pop() {
-            return id;
+        if queue.free == EMPTY {
+            self.drain(queue);
         }
-        self.drain(queue);
-        if queue.free.is_empty() {
+        if queue.free == EMPTY {
             queue.grow();
         }
-        queue.free.pop().expect("the free list has grown")
+        let id = queue.free;
+        queue.free = queue.node(id).unlink(id);
+        id
     }
 
     fn fire(&self, now: u64, out: &mut Vec<Waker>) -> usize {
@@ -302,16 +292,16 @@ impl Ledger {
         let mut queue = self.queue.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {
-            let Some(id) = queue.heap.pop_due(now) else { break };
+            let Some(id) = queue.agenda.pop_due(now) else { break };
             // SAFETY: by rule 3 the timer has begun; nodes go to rest under the
             // lock, which we hold.
             out.extend(unsafe { queue.node(id).fire(End::Fired) });
         }
         self.publish_next(&queue);
-        queue.heap.next_deadline().is_some_and(|next| next <= now)
+        queue.agenda.next_deadline().is_some_and(|next| next <= now)
     }
 
-    /// Puts a cancelled node on the stack of returned ones. `false`: the seat has
+    /// Puts a cancelled node, which is that of `id`, on the stack of returned ones. `false`: the seat has
     /// ended, and whoever returns a node must put it to rest by himself.
     ///
     /// Takes pointers, since after `true` both may be gone.
@@ -320,13 +310,13 @@ impl Ledger {
     ///
     /// 1. The node's registration has not ended, and does so if this says `true`.
     /// 2. Its waker has been taken.
-    unsafe fn give_back(ledger: NonNull<Self>, node: NonNull<Node>) -> bool {
+    unsafe fn give_back(ledger: NonNull<Self>, node: NonNull<Node>, id: u32) -> bool {
         // SAFETY: by (1) and rule 1 both live until the exchange succeeds, after
         // which neither reference is used.
         let ledger = unsafe { ledger.as_ref() };
         // SAFETY: as above.
         let node = unsafe { node.as_ref() };
-        let (returned, id) = (&ledger.returned, node.id());
+        let returned = &ledger.returned;
         // Relaxed: the exchange below checks what we saw.
         let mut top = returned.load(Relaxed);
         loop {
@@ -374,7 +364,7 @@ impl Ledger {
         // Y4: as in `insert`.
         let mut queue = ledger.queue.lock();
         ledger.drain_and_leave(&mut queue, CLOSED);
-        while let Some(id) = queue.heap.pop_due(u64::MAX) {
+        while let Some(id) = queue.agenda.pop_due(u64::MAX) {
             // SAFETY: by rule 3 the timer has begun; nodes go to rest under the
             // lock, which we hold.
             orphans.extend(unsafe { queue.node(id).fire(End::Orphaned) });
@@ -401,10 +391,11 @@ impl Queue {
     fn grow(&mut self) {
         let start = self.chunks.len() * CHUNK_LENGTH;
         let end = start + CHUNK_LENGTH;
-        assert!(end < CLOSED as usize, "a seat has room for four billion timers");
-        let ids = start as u32..end as u32;
-        self.free.extend(ids.clone().rev());
-        self.chunks.push(ids.map(Node::new).collect());
+        assert!(end <= IDS_MAX, "a seat has room for a billion timers");
+        // The lowest ids first: each lies on the one after it.
+        let below = (start + 1..end).map(|id| id as u32).chain([self.free]);
+        self.chunks.push(below.map(Node::new).collect());
+        self.free = start as u32;
     }
 
     /// Puts a node that nobody needs any more into the free list.
@@ -413,15 +404,16 @@ impl Queue {
     ///
     /// 1. The node's registration has ended; its waker has been taken.
     unsafe fn put_to_rest(&mut self, id: u32) {
-        self.heap.remove(id);
+        self.agenda.remove(id);
         // SAFETY: that we hold the lock shows in `&mut self`; the node is not in
-        // the heap any more, and the rest is (1).
+        // the agenda any more, and the rest is (1).
         unsafe { self.node(id).rest() };
         self.end_registration(id);
     }
 
     fn end_registration(&mut self, id: u32) {
-        self.free.push(id);
+        self.node(id).set_below(self.free);
+        self.free = id;
         debug_assert!(self.live > 0, "more registrations ended than began");
         self.live -= 1;
     }
@@ -437,20 +429,10 @@ impl Queue {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("next", &self.instant(self.next())).finish_non_exhaustive()
+        f.debug_struct("Ledger")
+            .field("next", &self.era.instant(self.next()))
+            .finish_non_exhaustive()
     }
-}
-
-/// What became of a reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Reset {
-    /// Done.
-    Later,
-    /// Done, and the timer is now the earliest of its seat.
-    CameFirst,
-    /// The timer had ended: set another.
-    TooLate,
 }
 
 /// A timer that is set. Cancelled by dropping it, on any thread, at any time.
@@ -491,11 +473,11 @@ impl Registration {
 
     /// Moves the timer to another deadline, of which [`Timers::is_never`] is
     /// false. To be called on the thread of the seat.
-    pub(crate) fn reset(&mut self, deadline: Instant) -> Reset {
+    pub(crate) fn reset(&mut self, deadline: Instant, leeway: Leeway) -> Reset {
         let (ledger, id) = (self.ledger(), self.node().id());
-        let at = ledger.number(deadline);
+        let at = leeway.choose(ledger.era.number(deadline), NEVER);
         let mut queue = ledger.queue.lock();
-        if !queue.heap.update(id, at) {
+        if !queue.agenda.update(id, at) {
             return Reset::TooLate;
         }
         let came_first = at < ledger.next();
@@ -539,15 +521,16 @@ impl Registration {
             // SAFETY: (1).
             return unsafe { self.end_here() };
         }
+        let id = self.node().id();
         // SAFETY: we are the sleeper and, by (1), never touch the waker again.
         let waker = unsafe { self.node().cancel() };
         // SAFETY: by (1) the registration ends now; the waker has been taken, by us
         // or by whoever ended the timer.
-        if !unsafe { Ledger::give_back(self.ledger, self.node) } {
+        if !unsafe { Ledger::give_back(self.ledger, self.node, id) } {
             let queue = self.ledger().queue.lock();
             // SAFETY: the waker has been taken, by us or by whoever ended the
             // timer, and by (1) the registration ends with this.
-            unsafe { put_to_rest_and_leave(queue, self.node().id()) };
+            unsafe { put_to_rest_and_leave(queue, id) };
         }
         waker
     }
@@ -560,17 +543,19 @@ impl Registration {
     unsafe fn end_here(&mut self) -> Option<Waker> {
         let (ledger, id) = (self.ledger(), self.node().id());
         let mut queue = ledger.queue.lock();
-        if !queue.heap.remove(id) {
+        let Some(at) = queue.agenda.remove(id) else {
             // SAFETY: the timer has ended, so its waker has been taken, and by (1)
             // the registration ends with this.
             unsafe { put_to_rest_and_leave(queue, id) };
             return None;
-        }
+        };
         // SAFETY: we are the sleeper, hold the lock, and have just taken the node
-        // out of the heap. With that the node is at rest: its word says ARMED.
+        // out of the agenda. With that the node is at rest: its word says ARMED.
         let waker = unsafe { self.node().take_unfired() };
         queue.end_registration(id);
-        ledger.publish_next(&queue);
+        if at <= ledger.next() {
+            ledger.publish_next(&queue);
+        }
         Some(waker)
     }
 }

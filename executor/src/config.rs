@@ -99,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     /// Debug mode. `None`: as the environment says.
     pub(crate) debug: Option<bool>,
+    /// Whether a multi-thread runtime has a watcher.
+    pub(crate) has_watcher: bool,
     pub(crate) hooks: Hooks,
 }
 
@@ -118,6 +120,8 @@ impl Config {
             thread_keep_alive: Duration::from_secs(10),
             seed: 0,
             debug: None,
+            // A model that is not about the watcher is to fail without its help.
+            has_watcher: !cfg!(any(loom, shuttle)),
             hooks: Hooks::default(),
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     task::{error::JoinError, info::TaskInfo, join::JoinHandle},
     thread::{self, Member, Presence, Wish},
     unhandled::Unhandled,
+    watcher,
 };
 use std::{
     fmt,
@@ -57,6 +58,9 @@ impl Executor {
         if scheduler.config.flavor == Flavor::MultiThread {
             for index in first..scheduler.workers.len() {
                 thread::start_worker(scheduler, index)?;
+            }
+            if scheduler.config.has_watcher {
+                watcher::start(scheduler);
             }
         }
         Ok(this)

@@ -218,6 +218,12 @@ impl Idle {
         self.beds.lock().sleepers.len() == self.workers
     }
 
+    /// Who sleeps at this moment, in `list`.
+    pub(crate) fn list_sleepers(&self, list: &mut Vec<usize>) {
+        list.clear();
+        list.extend_from_slice(&self.beds.lock().sleepers);
+    }
+
     /// How many sleep: a statistic.
     pub(crate) fn asleep(&self) -> usize {
         // Relaxed: a statistic.

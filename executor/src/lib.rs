@@ -70,6 +70,8 @@ mod tests;
 mod thread;
 mod turn;
 mod unhandled;
+mod vigil;
+mod watcher;
 mod worker;
 
 pub use builder::{BuildError, Builder};

@@ -39,6 +39,7 @@ use crate::{
         info::TaskInfo,
     },
     unhandled::Unhandled,
+    vigil::Vigil,
 };
 use std::{
     fmt,
@@ -69,6 +70,7 @@ pub(crate) struct Scheduler {
     pub(crate) workers: Box<[Worker]>,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
+    pub(crate) vigil: Vigil,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -126,6 +128,7 @@ impl Scheduler {
                 workers: desks.iter().map(|it| Worker::new(it)).collect(),
                 injector: Injector::new(),
                 idle: Idle::new(count),
+                vigil: Vigil::new(),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -189,7 +192,7 @@ impl Scheduler {
     }
 
     /// Queues a task from outside.
-    fn inject(&self, task: Task) {
+    pub(crate) fn inject(&self, task: Task) {
         if self.injector.push(task) {
             self.wake_for_work();
         }
@@ -330,6 +333,12 @@ impl Scheduler {
         }
     }
 
+    /// How many are engaged, and how often anybody has been.
+    pub(crate) fn engagements(&self) -> (usize, usize) {
+        // Relaxed, both: a hint, and exact for who has fenced (U2 of `vigil`).
+        (self.engaged.load(Relaxed), self.engagements.load(Relaxed))
+    }
+
     /// Every worker sleeps: lets a virtual clock jump if nothing else goes on.
     ///
     /// `true`: it has jumped, and must not again before the caller, who still counts
@@ -410,6 +419,7 @@ impl Scheduler {
             self.unpark(index);
         }
         waiting.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+        self.vigil.end();
         self.do_duty(duty);
     }
 

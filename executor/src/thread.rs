@@ -381,6 +381,7 @@ impl Presence {
         if self.inbox.wake_up() {
             scheduler.engage();
         }
+        scheduler.vigil.guest_got_up();
         events
     }
 
@@ -469,14 +470,26 @@ fn start(
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     let theirs = scheduler.clone();
-    scheduler.closing.thread_started();
-    let started = thread::start(name, scheduler.config.thread_stack_size, move || {
-        // Dropped last, also when the thread unwinds: the end waits for it.
-        let ended = Ended(theirs);
-        let hooks = &ended.0.config.hooks;
+    start_silently(scheduler, name, move || {
+        let hooks = &theirs.config.hooks;
         call(hooks.thread_start.as_ref());
         body();
         call(hooks.thread_stop.as_ref());
+    })
+}
+
+/// As `start`, for a thread that runs no tasks: users' hooks do not hear of it.
+pub(crate) fn start_silently(
+    scheduler: &Arc<Scheduler>,
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let theirs = scheduler.clone();
+    scheduler.closing.thread_started();
+    let started = thread::start(name, scheduler.config.thread_stack_size, move || {
+        // Dropped last, also when the thread unwinds: the end waits for it.
+        let _ended = Ended(theirs);
+        body();
     });
     if started.is_err() {
         scheduler.closing.thread_ended();

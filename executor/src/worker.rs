@@ -252,6 +252,7 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
     let awake = scheduler.idle.wake_up(desk.index);
+    scheduler.vigil.worker_got_up();
     desk.is_searching.set(awake == Awake::Searching);
 }
 

@@ -333,6 +333,28 @@ impl Builder {
         self.with(|it| it.thread_keep_alive(patience))
     }
 
+    /// How many workers may be added, one after the other, while every worker is stuck
+    /// in a poll that blocks or computes for long, so that sockets, timers and other
+    /// tasks go on. They leave when they are not needed any more. By default as many as
+    /// there are workers, at most 8. Set it before [`seats`](Self::seats) is asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird::runtime::Builder;
+    ///
+    /// let runtime = Builder::new_multi_thread().worker_threads(1).spare_workers(2).build()?;
+    /// let task = runtime.spawn(async {
+    ///     // Blocks the only worker until another task has run.
+    ///     bowerbird::spawn(async { 7 }).join_blocking(None).unwrap().unwrap()
+    /// });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # Ok::<(), bowerbird::runtime::BuildError>(())
+    /// ```
+    pub fn spare_workers(self, workers: usize) -> Self {
+        self.with(|it| it.spare_workers(workers))
+    }
+
     /// How many operations a poll may do before it must yield. By default 128.
     pub fn budget(self, operations: u32) -> Self {
         self.with(|it| it.budget(operations))

@@ -74,6 +74,15 @@ impl Builder {
         self
     }
 
+    /// How many workers may be added, one after the other, while every worker is stuck
+    /// in a poll that blocks or computes for long, so that sockets, timers and other
+    /// tasks go on. They leave when they are not needed any more. By default as many as
+    /// there are workers, at most 8. Set it before [`seats`](Self::seats) is asked for.
+    pub fn spare_workers(mut self, workers: usize) -> Self {
+        self.config.spares = Some(workers);
+        self
+    }
+
     /// How many operations a poll may do before it must yield. By default 128.
     pub fn budget(mut self, operations: u32) -> Self {
         self.config.budget = operations;
@@ -247,13 +256,20 @@ impl Builder {
         self.config.hooks.unhandled.is_some()
     }
 
+    /// A scenario about the watcher says so.
+    #[cfg(shuttle)]
+    pub(crate) fn watched(mut self) -> Self {
+        self.config.has_watcher = true;
+        self
+    }
+
     fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
         self.check()?;
         Executor::start(Scheduler::new(self.config, driver), first).map_err(BuildError::NoThread)
     }
 
-    /// How many seats the driver must have: one for each worker, and some for
-    /// guests.
+    /// How many seats the driver must have: one for each worker, and some for those
+    /// that may be added and for guests.
     #[must_use]
     pub fn seats(&self) -> usize {
         self.config.seats()

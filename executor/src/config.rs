@@ -20,6 +20,8 @@ pub(crate) const STACK_MIN: usize = 64 * 1024;
 /// Threads that may sleep in the driver while they run a future of their own
 /// beside the workers. Those that come later park by themselves.
 pub(crate) const GUESTS_MAX: usize = 16;
+/// Spare workers at most, unless the program says how many.
+pub(crate) const SPARES_MAX: usize = 8;
 /// Every how many turns a busy worker looks at the driver and at the queue of the
 /// runtime. tokio's figure: 107 ns for an empty look, spread over 61 polls.
 pub(crate) const LOOK_INTERVAL: u32 = 61;
@@ -99,6 +101,9 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     /// Debug mode. `None`: as the environment says.
     pub(crate) debug: Option<bool>,
+    /// How many workers may be added while all are stuck. `None`: as many as there are
+    /// workers, up to a limit.
+    pub(crate) spares: Option<usize>,
     /// Whether a multi-thread runtime has a watcher.
     pub(crate) has_watcher: bool,
     pub(crate) hooks: Hooks,
@@ -120,6 +125,7 @@ impl Config {
             thread_keep_alive: Duration::from_secs(10),
             seed: 0,
             debug: None,
+            spares: None,
             // A model that is not about the watcher is to fail without its help.
             has_watcher: !cfg!(any(loom, shuttle)),
             hooks: Hooks::default(),
@@ -131,8 +137,16 @@ impl Config {
         self.debug.unwrap_or_else(|| env::var_os(DEBUG_VARIABLE).is_some_and(|it| it == "1"))
     }
 
+    /// How many workers there can be at most, with those that are added while others
+    /// are stuck. Only a watcher adds any.
+    pub(crate) fn desks(&self) -> usize {
+        let has_watcher = self.has_watcher && self.flavor == Flavor::MultiThread;
+        let wished = self.spares.unwrap_or(self.workers.min(SPARES_MAX)).min(WORKERS_MAX);
+        self.workers + if has_watcher { wished } else { 0 }
+    }
+
     /// How many seats the driver must have.
     pub(crate) fn seats(&self) -> usize {
-        self.workers + GUESTS_MAX
+        self.desks() + GUESTS_MAX
     }
 }

@@ -56,7 +56,7 @@ impl Executor {
         let this = Self { handle: Handle { scheduler }, is_down: false };
         let scheduler = &this.handle.scheduler;
         if scheduler.config.flavor == Flavor::MultiThread {
-            for index in first..scheduler.workers.len() {
+            for index in first..scheduler.config.workers {
                 thread::start_worker(scheduler, index)?;
             }
             if scheduler.config.has_watcher {
@@ -396,7 +396,7 @@ impl Handle {
     /// How many workers the runtime has.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.scheduler.workers.len()
+        self.scheduler.config.workers
     }
 
     /// What kind of runtime this is.

@@ -67,7 +67,10 @@ pub(crate) struct Scheduler {
     this: Weak<Self>,
     pub(crate) config: Config,
     pub(crate) driver: Arc<dyn Driver>,
+    /// Those that are always there, then the spare ones.
     pub(crate) workers: Box<[Worker]>,
+    /// How many of them have ever been at work.
+    in_use: AtomicUsize,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) vigil: Vigil,
@@ -96,7 +99,10 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
-    /// Whether the thread with the older right to its desk waits for it.
+    /// Of a spare worker: whether it is one now.
+    pub(crate) is_active: AtomicBool,
+    /// Whether the thread with the older right to its desk waits for it, or it is not
+    /// needed any more.
     pub(crate) is_wanted: AtomicBool,
 }
 
@@ -105,7 +111,7 @@ impl Scheduler {
     pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let owner = this.as_ptr().cast::<()>();
-            let count = config.workers;
+            let count = config.desks();
             let stride = u32::try_from(count + 1).expect("the builder limits the workers");
             let homes: Vec<_> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
             let mut tenants = homes.iter().map(|home| {
@@ -127,7 +133,8 @@ impl Scheduler {
                 driver,
                 workers: desks.iter().map(|it| Worker::new(it)).collect(),
                 injector: Injector::new(),
-                idle: Idle::new(count),
+                idle: Idle::with_spares(config.workers, count - config.workers),
+                in_use: AtomicUsize::new(config.workers),
                 vigil: Vigil::new(),
                 closing: Closing::new(desks),
                 shared,
@@ -160,6 +167,52 @@ impl Scheduler {
     /// One more owner.
     pub(crate) fn arc(&self) -> Arc<Self> {
         self.this.upgrade().expect("somebody owns a scheduler that is in use")
+    }
+
+    // ── spare workers ─────────────────────────────────────────────────────────
+
+    /// The workers whose queues may hold something.
+    #[inline]
+    pub(crate) fn peers(&self) -> &[Worker] {
+        // Relaxed: a spare worker sees its own write; who misses it for a moment misses
+        // a backlog whose owner runs it, or is looked at by the watcher.
+        &self.workers[..self.in_use.load(Relaxed)]
+    }
+
+    pub(crate) fn is_spare(&self, index: usize) -> bool {
+        self.config.workers <= index
+    }
+
+    /// A thread sits at this desk. Unless it stands in for somebody who lent it, a spare
+    /// worker has come.
+    pub(crate) fn sat_down(&self, index: usize) {
+        if !self.is_spare(index) {
+            return;
+        }
+        let worker = &self.workers[index];
+        // Relaxed, all: ordered by the lock under which the desk was taken.
+        if !worker.is_active.swap(true, Relaxed) {
+            worker.is_wanted.swap(false, Relaxed);
+            self.in_use.fetch_max(index + 1, Relaxed);
+            self.idle.join();
+        }
+    }
+
+    /// A thread stands up from this desk, which is in order. A spare worker goes, and
+    /// leaves nothing behind that only its own thread would look for.
+    pub(crate) fn stands_up(&self, desk: &Desk) {
+        if !self.is_spare(desk.index) {
+            return;
+        }
+        while let Some(task) = desk.local.pop() {
+            // Forgotten if the runtime is over, as anywhere.
+            let _queued = self.injector.push(task);
+        }
+        self.wake_for_work();
+        // Relaxed: ordered by the lock under which the desk is put down.
+        if self.workers[desk.index].is_active.swap(false, Relaxed) {
+            self.idle.leave();
+        }
     }
 
     // ── queueing tasks ────────────────────────────────────────────────────────
@@ -297,7 +350,7 @@ impl Scheduler {
 
     /// Whether there is work for a worker somewhere: the last look before sleep.
     pub(crate) fn sees_work(&self) -> bool {
-        !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
+        !self.injector.is_empty() || self.peers().iter().any(|it| !it.stealer.is_empty())
     }
 
     // ── the driver ────────────────────────────────────────────────────────────
@@ -395,7 +448,7 @@ impl Scheduler {
         let pool = self.pool.metrics();
         let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
         Metrics {
-            workers: self.workers.iter().map(|it| it.counters.snapshot(queued(it))).collect(),
+            workers: self.peers().iter().map(|it| it.counters.snapshot(queued(it))).collect(),
             injected: self.injector.len(),
             asleep: self.idle.asleep(),
             blocking_threads: pool.threads,
@@ -475,6 +528,7 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            is_active: AtomicBool::new(false),
             is_wanted: AtomicBool::new(false),
         }
     }

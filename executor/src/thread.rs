@@ -297,6 +297,7 @@ impl Presence {
                     worker.is_wanted.swap(false, Relaxed);
                 }
                 self.move_to(Place::Worker { seat: desk.seat, index });
+                self.scheduler.sat_down(index);
                 // After a doze: one who is asleep would be woken by what follows.
                 worker::rise(&self.scheduler, &desk);
                 self.cx.put_desk(desk);
@@ -317,6 +318,7 @@ impl Presence {
         let Some(desk) = self.cx.take_desk() else { return };
         self.scheduler.engage();
         worker::put_in_order(&self.scheduler, &desk);
+        self.scheduler.stands_up(&desk);
         // This thread's main future may go on, and its timers with it.
         let seat = self.scheduler.guest_seats.lock().pop();
         self.move_to(seat.map_or(Place::Parker, Place::Guest));
@@ -449,15 +451,25 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
+/// Starts a thread for worker `index`, which blocks. See [`start_lent`].
+fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    start_lent(scheduler, index, format!("{}-{index}-sub", scheduler.config.thread_name))
+}
+
+/// Starts a thread for the spare worker `index`. See [`start_lent`].
+pub(crate) fn start_spare(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    start_lent(scheduler, index, format!("{}-{index}-spare", scheduler.config.thread_name))
+}
+
 /// Starts a thread that sits at desk `index` until that is wanted back, and stays
 /// for the local tasks that were spawned on it meanwhile.
 ///
 /// # Errors
 ///
 /// If the system has no thread left.
-fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+fn start_lent(scheduler: &Arc<Scheduler>, index: usize, name: String) -> io::Result<()> {
     let theirs = scheduler.clone();
-    start(scheduler, format!("{}-{index}-sub", scheduler.config.thread_name), move || {
+    start(scheduler, name, move || {
         let presence = Presence::enter(&theirs, Wish::Lent(index));
         presence.drive(|| !presence.has_desk());
         presence.drive(|| !presence.has_to_linger());

@@ -12,7 +12,8 @@
 //!      │       ├─ overdue timers of whoever is awake: fire them here
 //!      │       ├─ stuck: its slot ─▶ the runtime's queue; wake a sleeper, who
 //!      │       │         takes that, steals from its queue, leads the poller
-//!      │       └─ all stuck: look into the poller on their behalf
+//!      │       ├─ all stuck: look into the poller on their behalf, and if there is
+//!      │       │         work then, add a spare worker
 //!      └───────┴─ nothing for a while: sleep until somebody gets up (vigil)
 //! ```
 //!
@@ -25,6 +26,20 @@
 //! the slot is taken by a swap (Q1), deques are for stealing, and
 //! [`Driver::poll`](sync::driver::Driver::poll) may be called by any thread.
 //!
+//! # Spare workers
+//!
+//! A stuck poll may go on at any moment and push, so its desk cannot be given away. A
+//! spare worker has a desk, a seat and a queue of its own, from arrays that are sized
+//! when the runtime is built. It is an ordinary worker, except that it comes late and
+//! goes:
+//!
+//! * It comes when all workers are stuck and there is work. From then on
+//!   [`idle`](crate::idle) counts it, so that a virtual clock waits for it, too.
+//! * It goes at the end of a poll, when for 50 ms there have been more spare workers
+//!   than stuck ones. What is queued at its desk goes to the runtime's queue; timers that
+//!   are left on its seat are looked after by whoever leads the poller. Local tasks that
+//!   were spawned on it keep its thread, without a desk, until they end.
+//!
 //! # How often it looks
 //!
 //! | when                                                 | next look after        |
@@ -33,7 +48,7 @@
 //! | somebody sleeps, and an awake one has something that could be stranded; an overdue timer; all look stuck | 1 ms |
 //! | somebody sleeps                                      | 2.5 ms                 |
 //! | all are awake, and go on                             | 5 ms                   |
-//! | those who are awake have been stuck for long         | a 16th of that, to 10 ms |
+//! | those who are awake have been stuck for long         | a 16th of that, to 10 ms (5 if all are) |
 //! | nothing has happened for 50 ms                       | deep sleep             |
 //!
 //! A nap costs 10–20 µs of a processor.
@@ -64,11 +79,15 @@ use crate::{
     thread,
 };
 use std::{
+    ops::Range,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
-use sync::{driver::Seat, shim};
+use sync::{
+    driver::Seat,
+    shim::{self, atomic::Ordering::Relaxed},
+};
 
 /// A poll this long is a stall; also how late a timer may be before it is rescued.
 const STALL: Duration = Duration::from_micros(950);
@@ -102,10 +121,14 @@ pub(crate) fn start(scheduler: &Arc<Scheduler>) {
 
 /// What the watcher remembers from look to look.
 struct Rounds<'a> {
-    scheduler: &'a Scheduler,
+    scheduler: &'a Arc<Scheduler>,
     workers: Vec<Seen>,
     /// Which workers sleep.
-    sleepers: Vec<usize>,
+    marks: Vec<bool>,
+    /// When the last spare worker was called.
+    spare_called: Option<Instant>,
+    /// Since when there are more spare workers than stuck ones.
+    crowded_since: Option<Instant>,
     /// Since when nothing has happened.
     quiet_since: Instant,
     /// How often anything had engaged, at the last look.
@@ -127,9 +150,18 @@ struct Seen {
     since: Instant,
     /// How many polls began between the last two looks.
     progress: u64,
-    is_asleep: bool,
+    is: Is,
     /// Whether a sleeper was sent to lead in its place.
     is_covered: bool,
+}
+
+/// Where a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    /// It is a spare one that is not needed.
+    Absent,
+    Asleep,
+    Awake,
 }
 
 /// What a look found.
@@ -154,15 +186,17 @@ enum Nap {
 }
 
 impl<'a> Rounds<'a> {
-    fn new(scheduler: &'a Scheduler) -> Self {
+    fn new(scheduler: &'a Arc<Scheduler>) -> Self {
         let now = shim::now();
         let unseen =
-            Seen { polls: 0, since: now, progress: 0, is_asleep: false, is_covered: false };
+            Seen { polls: 0, since: now, progress: 0, is: Is::Absent, is_covered: false };
         let count = scheduler.workers.len();
         Self {
             scheduler,
             workers: vec![unseen; count],
-            sleepers: Vec::with_capacity(count),
+            marks: vec![false; count],
+            spare_called: None,
+            crowded_since: None,
             quiet_since: now,
             engagements: 0,
             is_guest_covered: false,
@@ -217,37 +251,44 @@ impl<'a> Rounds<'a> {
     /// Writes down who is where.
     fn note(&mut self, now: Instant) {
         let scheduler = self.scheduler;
-        scheduler.idle.list_sleepers(&mut self.sleepers);
+        scheduler.idle.mark_sleepers(&mut self.marks);
         for (index, seen) in self.workers.iter_mut().enumerate() {
-            let polls = scheduler.workers[index].counters.polls.get();
-            let is_asleep = self.sleepers.contains(&index);
-            if polls != seen.polls || !is_asleep {
+            let worker = &scheduler.workers[index];
+            let polls = worker.counters.polls.get();
+            let is = match self.marks[index] {
+                true => Is::Asleep,
+                // Relaxed: a hint.
+                false if scheduler.is_spare(index) && !worker.is_active.load(Relaxed) => Is::Absent,
+                false => Is::Awake,
+            };
+            let progress = polls.wrapping_sub(seen.polls);
+            if progress > 0 || is == Is::Awake {
                 self.quiet_since = now;
             }
-            let progress = polls.wrapping_sub(seen.polls);
-            if progress > 0 || is_asleep || seen.is_asleep {
-                *seen = Seen { polls, since: now, progress, is_asleep, is_covered: false };
+            if progress > 0 || is != Is::Awake || seen.is != Is::Awake {
+                *seen = Seen { polls, since: now, progress, is, is_covered: false };
             }
         }
     }
 
     fn find(&self, now: Instant) -> Findings {
-        let mut found = Findings { has_sleepers: !self.sleepers.is_empty(), ..Findings::default() };
-        let awake = || self.workers.iter().filter(|it| !it.is_asleep);
-        found.is_anybody_moving = awake().any(|it| !it.is_stuck(now));
-        found.are_all_stuck = !found.has_sleepers && !found.is_anybody_moving;
-        found.stalled_for = awake().map(|it| now - it.since).min();
-        found.is_suspicious = match found.has_sleepers {
+        let has_sleepers = self.workers.iter().any(|it| it.is == Is::Asleep);
+        let is_anybody_moving = self.awake().any(|(_, it)| !it.is_stuck(now));
+        let stalled_for = self.awake().map(|(_, it)| now - it.since).min();
+        let is_suspicious = match has_sleepers {
             // What an awake one has could be stranded, and somebody could take it.
             true => self.awake().any(|(index, it)| !it.is_stuck(now) && self.has_tasks(index)),
             // Long polls all around: perhaps the last ones for a while.
-            false => awake().all(|it| it.progress < FEW) && found.stalled_for < Some(BUSY),
+            false => {
+                self.awake().all(|(_, it)| it.progress < FEW) && stalled_for < Some(BUSY)
+            }
         };
-        found
+        let are_all_stuck = !has_sleepers && !is_anybody_moving;
+        Findings { has_sleepers, are_all_stuck, is_anybody_moving, is_suspicious, stalled_for }
     }
 
     fn awake(&self) -> impl Iterator<Item = (usize, &Seen)> {
-        self.workers.iter().enumerate().filter(|(_, it)| !it.is_asleep)
+        self.workers.iter().enumerate().filter(|(_, it)| it.is == Is::Awake)
     }
 
     /// Whether tasks wait for this worker, where a stall would strand them.
@@ -259,7 +300,7 @@ impl<'a> Rounds<'a> {
     fn rescue(&mut self, now: Instant, found: &Findings) {
         for index in 0..self.workers.len() {
             let seen = self.workers[index];
-            if seen.is_asleep {
+            if seen.is != Is::Awake {
                 continue;
             }
             self.serve_timers(index);
@@ -276,7 +317,58 @@ impl<'a> Rounds<'a> {
         if found.are_all_stuck {
             // Nobody else looks after the poller.
             self.look_at_driver(Seat(0));
+            if self.scheduler.sees_work() {
+                self.call_spare(now);
+            }
         }
+        self.send_spare_home(now);
+    }
+
+    /// Adds a worker. A thread needs some time to come; the next one is called when that
+    /// has passed, and all are stuck again or still.
+    fn call_spare(&mut self, now: Instant) {
+        let is_due =
+            self.spare_called.is_none_or(|it| now.saturating_duration_since(it) >= BUSY);
+        let spare = self.spares().find(|it| self.workers[*it].is == Is::Absent);
+        if let Some(index) = spare.filter(|_| is_due) {
+            self.spare_called = Some(now);
+            // Without a thread all wait for one of the stuck, as they would anyway.
+            let _without = thread::start_spare(self.scheduler, index);
+        }
+    }
+
+    /// Lets a spare worker go, if for some time there have been more than workers that
+    /// are stuck. It finishes the poll it is in.
+    fn send_spare_home(&mut self, now: Instant) {
+        let stuck = self.regular().filter(|it| self.workers[*it].is_stuck(now)).count();
+        let at_work: Vec<_> = self.spares().filter(|it| self.is_at_work(*it)).collect();
+        let Some(last) = at_work.last().copied().filter(|_| stuck < at_work.len()) else {
+            self.crowded_since = None;
+            return;
+        };
+        let since = *self.crowded_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= QUIET {
+            self.crowded_since = None;
+            // Relaxed: the unpark carries it.
+            self.scheduler.workers[last].is_wanted.swap(true, Relaxed);
+            self.scheduler.idle.get_up(last);
+            self.scheduler.unpark(last);
+        }
+    }
+
+    /// Whether a spare worker is there and has not been told to go.
+    fn is_at_work(&self, index: usize) -> bool {
+        // Relaxed: only the watcher sets it.
+        self.workers[index].is != Is::Absent
+            && !self.scheduler.workers[index].is_wanted.load(Relaxed)
+    }
+
+    fn regular(&self) -> Range<usize> {
+        0..self.scheduler.config.workers
+    }
+
+    fn spares(&self) -> Range<usize> {
+        self.scheduler.config.workers..self.workers.len()
     }
 
     /// What waits for a stuck worker goes to others.
@@ -342,19 +434,28 @@ impl<'a> Rounds<'a> {
         self.was_suspicious = !self.was_suspicious && (found.is_suspicious || is_late());
         match found.stalled_for {
             // All sleep.
-            None if now.saturating_duration_since(self.quiet_since) >= QUIET => Nap::Deep,
+            None if self.may_sleep(now) => Nap::Deep,
             None => Nap::For(NEXT),
             _ if self.was_suspicious => Nap::For(SOON),
             _ if found.is_anybody_moving && !found.has_sleepers => Nap::For(BUSY),
             _ if found.is_anybody_moving => Nap::For(NEXT),
-            Some(stalled_for) => Nap::For((stalled_for / 16).clamp(NEXT, LONG)),
+            Some(stalled_for) => {
+                let longest = if found.are_all_stuck { BUSY } else { LONG };
+                Nap::For((stalled_for / 16).clamp(NEXT, longest))
+            }
         }
+    }
+
+    /// Whether nothing has happened for long enough, and no spare worker is to go home.
+    fn may_sleep(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.quiet_since) >= QUIET
+            && self.spares().all(|it| self.workers[it].is == Is::Absent)
     }
 }
 
 impl Seen {
     fn is_stuck(&self, now: Instant) -> bool {
-        !self.is_asleep && now.saturating_duration_since(self.since) >= STALL
+        self.is == Is::Awake && now.saturating_duration_since(self.since) >= STALL
     }
 }
 

@@ -128,13 +128,13 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 }
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
-    let workers = scheduler.workers.len();
+    let workers = scheduler.config.workers;
     scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
 }
 
 /// What others can spare, if we are, or may become, the searcher.
 fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
-    let workers = &scheduler.workers;
+    let workers = scheduler.peers();
     if workers.len() == 1 {
         return None;
     }
@@ -199,7 +199,7 @@ fn run_watched(watch: &Arc<Watch>, task: Task) {
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
-    let workers = scheduler.workers.len();
+    let workers = scheduler.config.workers;
     scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);

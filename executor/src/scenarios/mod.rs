@@ -11,6 +11,7 @@ mod clock;
 mod ending;
 mod instruments;
 mod running;
+mod stalls;
 
 use shuttle::rand::{Rng, thread_rng};
 use std::{

@@ -19,7 +19,7 @@
 use executor::BuildError as Error;
 pub use executor::{
     BuildError, EnterGuard, Flavor, Handle, Id, JoinError, Metrics, Shutdown, ShutdownReport,
-    TaskInfo, Turn, Unhandled, WorkerMetrics,
+    Stall, TaskInfo, Turn, Unhandled, WorkerMetrics,
 };
 use executor::{Executor, JoinHandle, LocalExecutor};
 pub use reactor::{Config as ReactorConfig, Reactor};
@@ -301,7 +301,10 @@ impl Builder {
         Self { executor, clock: ClockChoice::Real, driver: None }
     }
 
-    fn with(mut self, change: impl FnOnce(executor::Builder) -> executor::Builder) -> Self {
+    pub(crate) fn with(
+        mut self,
+        change: impl FnOnce(executor::Builder) -> executor::Builder,
+    ) -> Self {
         self.executor = change(self.executor);
         self
     }
@@ -331,28 +334,6 @@ impl Builder {
     /// default ten seconds.
     pub fn thread_keep_alive(self, patience: Duration) -> Self {
         self.with(|it| it.thread_keep_alive(patience))
-    }
-
-    /// How many workers may be added, one after the other, while every worker is stuck
-    /// in a poll that blocks or computes for long, so that sockets, timers and other
-    /// tasks go on. They leave when they are not needed any more. By default as many as
-    /// there are workers, at most 8. Set it before [`seats`](Self::seats) is asked for.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use bowerbird::runtime::Builder;
-    ///
-    /// let runtime = Builder::new_multi_thread().worker_threads(1).spare_workers(2).build()?;
-    /// let task = runtime.spawn(async {
-    ///     // Blocks the only worker until another task has run.
-    ///     bowerbird::spawn(async { 7 }).join_blocking(None).unwrap().unwrap()
-    /// });
-    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
-    /// # Ok::<(), bowerbird::runtime::BuildError>(())
-    /// ```
-    pub fn spare_workers(self, workers: usize) -> Self {
-        self.with(|it| it.spare_workers(workers))
     }
 
     /// How many operations a poll may do before it must yield. By default 128.

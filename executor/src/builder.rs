@@ -4,6 +4,7 @@ use crate::{
     config::{Config, Flavor, STACK_MIN, WORKERS_MAX},
     executor::{Executor, Handle, LocalExecutor},
     scheduler::Scheduler,
+    stall::Stall,
     unhandled::Unhandled,
 };
 use std::{error::Error, fmt, future::Future, io, sync::Arc, time::Duration};
@@ -172,6 +173,42 @@ impl Builder {
         self
     }
 
+    /// Hears of tasks of a multi-thread runtime that keep their worker in one poll for
+    /// longer than [`stall_threshold`](Self::stall_threshold) says: on a thread that
+    /// looks after all workers, so it should be quick. Without it they are told of in
+    /// debug mode only, as [`Unhandled::Stalled`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver};
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let executor = Builder::new_multi_thread()
+    ///     .worker_threads(1)
+    ///     .stall_threshold(Duration::from_millis(5))
+    ///     .on_stall(move |stall| tell.send(stall.task.id).unwrap_or(()))
+    ///     .build_with(ThreadDriver::new)?;
+    /// let (end, ended) = mpsc::channel::<()>();
+    /// let task = executor.handle().spawn(async move { ended.recv().unwrap() });
+    /// assert_eq!(Some(told.recv().unwrap()), task.id());
+    /// end.send(()).unwrap();
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    #[doc(alias = "slow_callback_duration")]
+    pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.config.hooks.stall = Some(Arc::new(hook));
+        self
+    }
+
+    /// After how long in one poll a task is a [`Stall`]. By default 100 ms. It is told
+    /// of a few milliseconds later.
+    pub fn stall_threshold(mut self, threshold: Duration) -> Self {
+        self.config.stall_threshold = threshold;
+        self
+    }
+
     /// Builds an executor that sleeps in what `driver` makes for a number of seats.
     ///
     /// # Errors
@@ -248,6 +285,12 @@ impl Builder {
         let executor = self.start(driver, 1)?;
         before(executor.handle());
         Ok(executor.run(main))
+    }
+
+    /// Whether [`on_stall`](Self::on_stall) was called.
+    #[must_use]
+    pub fn has_stall_hook(&self) -> bool {
+        self.config.hooks.stall.is_some()
     }
 
     /// Whether [`on_unhandled`](Self::on_unhandled) was called.

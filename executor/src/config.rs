@@ -2,6 +2,7 @@
 
 use crate::{
     contain::{caught, drop_contained},
+    stall::Stall,
     unhandled::Unhandled,
 };
 use std::{
@@ -53,6 +54,9 @@ pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 /// A callback that hears of unhandled errors.
 type UnhandledHook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
 
+/// A callback that hears of tasks that keep their worker.
+type StallHook = Arc<dyn Fn(&Stall) + Send + Sync>;
+
 /// What users may watch.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -62,6 +66,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_unpark: Option<Hook>,
     pub(crate) wake: Option<Hook>,
     pub(crate) unhandled: Option<UnhandledHook>,
+    pub(crate) stall: Option<StallHook>,
 }
 
 impl Hooks {
@@ -79,6 +84,17 @@ impl Hooks {
             }
         }
         drop_contained(what);
+    }
+
+    /// Tells of a stall: who wants to hear of them, or in debug mode, where that is
+    /// the mistake of the task, who hears of unhandled errors.
+    pub(crate) fn report_stall(&self, stall: Stall) {
+        match self.stall.as_ref().map(|hook| caught(|| hook(&stall))) {
+            None if stall.is_over => {}
+            None => self.report(Unhandled::Stalled(stall)),
+            Some(Ok(())) => {}
+            Some(Err(payload)) => drop_contained(payload),
+        }
     }
 }
 
@@ -101,6 +117,8 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     /// Debug mode. `None`: as the environment says.
     pub(crate) debug: Option<bool>,
+    /// After how long in one poll a task is reported.
+    pub(crate) stall_threshold: Duration,
     /// How many workers may be added while all are stuck. `None`: as many as there are
     /// workers, up to a limit.
     pub(crate) spares: Option<usize>,
@@ -125,6 +143,7 @@ impl Config {
             thread_keep_alive: Duration::from_secs(10),
             seed: 0,
             debug: None,
+            stall_threshold: Duration::from_millis(100),
             spares: None,
             // A model that is not about the watcher is to fail without its help.
             has_watcher: !cfg!(any(loom, shuttle)),
@@ -135,6 +154,11 @@ impl Config {
     /// Whether it is to be in debug mode.
     pub(crate) fn is_debug(&self) -> bool {
         self.debug.unwrap_or_else(|| env::var_os(DEBUG_VARIABLE).is_some_and(|it| it == "1"))
+    }
+
+    /// After how long in one poll a task is reported, if anybody wants to hear of it.
+    pub(crate) fn stalls_reported(&self) -> Option<Duration> {
+        (self.hooks.stall.is_some() || self.is_debug()).then_some(self.stall_threshold)
     }
 
     /// How many workers there can be at most, with those that are added while others

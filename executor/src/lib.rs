@@ -61,7 +61,9 @@ mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
 mod shutdown;
+mod spare;
 mod spawn;
+mod stall;
 mod task;
 #[cfg(all(test, not(any(loom, shuttle))))]
 #[expect(unsafe_code, reason = "a waker made by hand")]
@@ -88,6 +90,7 @@ pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, spawn,
     spawn_blocking, spawn_local, yield_now,
 };
+pub use stall::Stall;
 pub use sync::driver::ThreadDriver;
 pub use task::{
     error::JoinError,

@@ -36,7 +36,7 @@ use crate::{
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
-        info::TaskInfo,
+        info::{Id, TaskInfo},
     },
     unhandled::Unhandled,
     vigil::Vigil,
@@ -53,7 +53,7 @@ use sync::{
     shim::{
         Lock,
         atomic::{
-            AtomicBool, AtomicUsize,
+            AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Relaxed},
         },
     },
@@ -70,7 +70,7 @@ pub(crate) struct Scheduler {
     /// Those that are always there, then the spare ones.
     pub(crate) workers: Box<[Worker]>,
     /// How many of them have ever been at work.
-    in_use: AtomicUsize,
+    pub(crate) in_use: AtomicUsize,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) vigil: Vigil,
@@ -82,6 +82,8 @@ pub(crate) struct Scheduler {
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
     pub(crate) shared: Lock<Option<Tenant>>,
+    /// After how long in one poll a task is reported. `None`: not at all.
+    pub(crate) stalls_reported: Option<Duration>,
     /// In debug mode: who stands in the lines of which locks.
     pub(crate) watch: Option<Arc<Watch>>,
     /// Seats for guests.
@@ -99,6 +101,8 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
+    /// The id of the task that it polls, or polled last, if stalls are reported.
+    pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
     pub(crate) is_active: AtomicBool,
     /// Whether the thread with the older right to its desk waits for it, or it is not
@@ -142,6 +146,7 @@ impl Scheduler {
                 guest_seats: Lock::new(guests.collect()),
                 engaged: AtomicUsize::new(0),
                 engagements: AtomicUsize::new(0),
+                stalls_reported: config.stalls_reported(),
                 watch: config.is_debug().then(Arc::default),
                 config,
             }
@@ -167,52 +172,6 @@ impl Scheduler {
     /// One more owner.
     pub(crate) fn arc(&self) -> Arc<Self> {
         self.this.upgrade().expect("somebody owns a scheduler that is in use")
-    }
-
-    // ── spare workers ─────────────────────────────────────────────────────────
-
-    /// The workers whose queues may hold something.
-    #[inline]
-    pub(crate) fn peers(&self) -> &[Worker] {
-        // Relaxed: a spare worker sees its own write; who misses it for a moment misses
-        // a backlog whose owner runs it, or is looked at by the watcher.
-        &self.workers[..self.in_use.load(Relaxed)]
-    }
-
-    pub(crate) fn is_spare(&self, index: usize) -> bool {
-        self.config.workers <= index
-    }
-
-    /// A thread sits at this desk. Unless it stands in for somebody who lent it, a spare
-    /// worker has come.
-    pub(crate) fn sat_down(&self, index: usize) {
-        if !self.is_spare(index) {
-            return;
-        }
-        let worker = &self.workers[index];
-        // Relaxed, all: ordered by the lock under which the desk was taken.
-        if !worker.is_active.swap(true, Relaxed) {
-            worker.is_wanted.swap(false, Relaxed);
-            self.in_use.fetch_max(index + 1, Relaxed);
-            self.idle.join();
-        }
-    }
-
-    /// A thread stands up from this desk, which is in order. A spare worker goes, and
-    /// leaves nothing behind that only its own thread would look for.
-    pub(crate) fn stands_up(&self, desk: &Desk) {
-        if !self.is_spare(desk.index) {
-            return;
-        }
-        while let Some(task) = desk.local.pop() {
-            // Forgotten if the runtime is over, as anywhere.
-            let _queued = self.injector.push(task);
-        }
-        self.wake_for_work();
-        // Relaxed: ordered by the lock under which the desk is put down.
-        if self.workers[desk.index].is_active.swap(false, Relaxed) {
-            self.idle.leave();
-        }
     }
 
     // ── queueing tasks ────────────────────────────────────────────────────────
@@ -348,6 +307,14 @@ impl Scheduler {
         self.driver.attach(seat);
     }
 
+    /// The workers whose queues may hold something.
+    #[inline]
+    pub(crate) fn peers(&self) -> &[Worker] {
+        // Relaxed: a spare worker sees its own write; who misses it for a moment misses
+        // a backlog whose owner runs it, or is looked at by the watcher.
+        &self.workers[..self.in_use.load(Relaxed)]
+    }
+
     /// Whether there is work for a worker somewhere: the last look before sleep.
     pub(crate) fn sees_work(&self) -> bool {
         !self.injector.is_empty() || self.peers().iter().any(|it| !it.stealer.is_empty())
@@ -405,6 +372,12 @@ impl Scheduler {
                 // Whoever is engaged lets a worker look when it is over.
                 return false;
             }
+            if !self.idle.all_asleep() {
+                // Somebody was woken, or came, after our caller had found itself the
+                // last: it will be the last in its turn.
+                self.disengage();
+                return false;
+            }
             // A waker that panics comes after the jump: somebody else may have been
             // woken, and if not, there is the next deadline to jump to.
             let mut has_panicked = true;
@@ -436,6 +409,11 @@ impl Scheduler {
         let mut tasks: Vec<_> = self.homes.iter().flat_map(Home::tasks).collect();
         tasks.sort_by_key(|task| task.id);
         tasks
+    }
+
+    /// The task with this id, while it lives.
+    pub(crate) fn task(&self, id: Id) -> Option<TaskInfo> {
+        self.homes.iter().find_map(|it| it.task(id))
     }
 
     /// How many reasons of aborted tasks are kept.
@@ -528,6 +506,7 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            polled: AtomicU64::new(0),
             is_active: AtomicBool::new(false),
             is_wanted: AtomicBool::new(false),
         }

@@ -76,6 +76,8 @@ use crate::{
     config::HARVEST_BUSY,
     context::{self, Context},
     scheduler::Scheduler,
+    stall::{Reports, Sight},
+    task::info::Id,
     thread,
 };
 use std::{
@@ -125,6 +127,8 @@ struct Rounds<'a> {
     workers: Vec<Seen>,
     /// Which workers sleep.
     marks: Vec<bool>,
+    /// What was told of them.
+    reports: Vec<Reports>,
     /// When the last spare worker was called.
     spare_called: Option<Instant>,
     /// Since when there are more spare workers than stuck ones.
@@ -188,13 +192,13 @@ enum Nap {
 impl<'a> Rounds<'a> {
     fn new(scheduler: &'a Arc<Scheduler>) -> Self {
         let now = shim::now();
-        let unseen =
-            Seen { polls: 0, since: now, progress: 0, is: Is::Absent, is_covered: false };
+        let unseen = Seen { polls: 0, since: now, progress: 0, is: Is::Absent, is_covered: false };
         let count = scheduler.workers.len();
         Self {
             scheduler,
             workers: vec![unseen; count],
             marks: vec![false; count],
+            reports: (0..count).map(|_| Reports::default()).collect(),
             spare_called: None,
             crowded_since: None,
             quiet_since: now,
@@ -245,6 +249,9 @@ impl<'a> Rounds<'a> {
         let found = self.find(now);
         self.rescue(now, &found);
         self.cover_guests(&found);
+        if let Some(threshold) = self.scheduler.stalls_reported {
+            self.report(now, threshold);
+        }
         self.nap(now, &found)
     }
 
@@ -279,9 +286,7 @@ impl<'a> Rounds<'a> {
             // What an awake one has could be stranded, and somebody could take it.
             true => self.awake().any(|(index, it)| !it.is_stuck(now) && self.has_tasks(index)),
             // Long polls all around: perhaps the last ones for a while.
-            false => {
-                self.awake().all(|(_, it)| it.progress < FEW) && stalled_for < Some(BUSY)
-            }
+            false => self.awake().all(|(_, it)| it.progress < FEW) && stalled_for < Some(BUSY),
         };
         let are_all_stuck = !has_sleepers && !is_anybody_moving;
         Findings { has_sleepers, are_all_stuck, is_anybody_moving, is_suspicious, stalled_for }
@@ -327,8 +332,7 @@ impl<'a> Rounds<'a> {
     /// Adds a worker. A thread needs some time to come; the next one is called when that
     /// has passed, and all are stuck again or still.
     fn call_spare(&mut self, now: Instant) {
-        let is_due =
-            self.spare_called.is_none_or(|it| now.saturating_duration_since(it) >= BUSY);
+        let is_due = self.spare_called.is_none_or(|it| now.saturating_duration_since(it) >= BUSY);
         let spare = self.spares().find(|it| self.workers[*it].is == Is::Absent);
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
@@ -411,6 +415,26 @@ impl<'a> Rounds<'a> {
         let result = work(self.scheduler);
         self.scheduler.disengage();
         result
+    }
+
+    /// Tells whose task has been in one poll for too long, and whose is no more.
+    fn report(&mut self, now: Instant, threshold: Duration) {
+        let scheduler = self.scheduler;
+        for (worker, (seen, reports)) in self.workers.iter().zip(&mut self.reports).enumerate() {
+            // Relaxed: if another poll has begun since, it is told of the wrong task, at
+            // the end of a long poll of the right one.
+            let polled = scheduler.workers[worker].polled.load(Relaxed);
+            let sight = Sight {
+                worker,
+                task: (polled > 0).then(|| Id::new(polled)),
+                lasts: now.saturating_duration_since(seen.since),
+                is_new: !seen.is_stuck(now),
+            };
+            if let Some(stall) = reports.after(sight, threshold, |id| scheduler.task(id)) {
+                shim::assert_unlocked("a report of a stall");
+                scheduler.config.hooks.report_stall(stall);
+            }
+        }
     }
 
     /// A guest that led the poller, and has been awake since the last look, leads no

@@ -174,6 +174,9 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 /// Polls a task with a full budget.
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
+    if scheduler.stalls_reported.is_some() {
+        note(scheduler, cx, &task);
+    }
     let budget = coop::enter(scheduler.config.budget);
     match &scheduler.watch {
         None => task.run(),
@@ -185,6 +188,15 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     scheduler.restore(cx);
     if let Some(desk) = cx.desk().filter(|_| is_spent) {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
+    }
+}
+
+/// Lets the watcher know whom it would have to report.
+#[cold]
+fn note(scheduler: &Scheduler, cx: &Context, task: &Task) {
+    if let Some(desk) = cx.desk() {
+        // Relaxed: what is reported is as good as a look from another thread can be.
+        scheduler.workers[desk.index].polled.store(task.id().get(), Relaxed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tasks that block their thread: nobody waits for them. Each test would hang if
 //! somebody did.
 
-use crate::stage::{assert_serves, limited, multi};
+use crate::stage::{Door, assert_serves, limited, multi};
 use bowerbird::{
     JoinHandle,
     net::TcpStream,
@@ -265,5 +265,107 @@ fn a_runtime_without_a_watcher_works() {
             spawn(async { 7 }).await.unwrap()
         });
         assert_eq!(out.unwrap(), 7);
+    });
+}
+
+/// Blocks its worker until the door opens, under a name of its own.
+fn block_at(runtime: &Runtime, door: &Door) -> JoinHandle<()> {
+    let door = door.clone();
+    let _entered = runtime.handle().enter();
+    bowerbird::task::Builder::new().name("the one").spawn(async move { door.pass() })
+}
+
+#[test]
+fn a_stall_is_told_of_with_the_task_and_again_when_it_is_over() {
+    limited(|| {
+        for workers in [1, 2] {
+            let (tell, told) = mpsc::channel();
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(workers)
+                .stall_threshold(Duration::from_millis(20))
+                .on_stall(move |it| tell.send(it.clone()).unwrap())
+                .build()
+                .unwrap();
+            let door = Door::default();
+            let task = block_at(&runtime, &door);
+            let begun = told.recv().unwrap();
+            assert_eq!((Some(begun.task.id), begun.is_over), (task.id(), false));
+            assert_eq!(begun.task.name.as_deref(), Some("the one"));
+            assert!(begun.task.spawned_at.is_some_and(|it| it.file().ends_with("stalls.rs")));
+            assert!(begun.worker < workers && begun.duration >= Duration::from_millis(20));
+            let text = begun.to_string();
+            assert!(text.contains("`the one`") && text.contains("spawn_blocking"), "{text}");
+            door.open();
+            let ended = told.recv().unwrap();
+            assert_eq!((ended.task.id, ended.is_over), (begun.task.id, true));
+            assert!(ended.duration >= begun.duration);
+            runtime.block_on(task).unwrap();
+            assert_serves(&runtime);
+        }
+    });
+}
+
+#[test]
+fn in_debug_mode_a_stall_is_an_unhandled_mistake() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .debug(true)
+            .on_unhandled(move |it| tell.send(it.to_string()).unwrap())
+            .build()
+            .unwrap();
+        let door = Door::default();
+        let task = block_at(&runtime, &door);
+        let text = told.recv().unwrap();
+        assert!(text.contains("`the one`") && text.contains("in one poll"), "{text}");
+        door.open();
+        runtime.block_on(task).unwrap();
+        assert!(told.try_recv().is_err(), "that it is over is told to who asked for it");
+    });
+}
+
+#[test]
+fn a_hook_that_panics_ends_no_watcher() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| {
+                tell.send(it.is_over).unwrap();
+                std::panic::resume_unwind(Box::new(()));
+            })
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            let door = Door::default();
+            let task = block_at(&runtime, &door);
+            assert!(!told.recv().unwrap());
+            door.open();
+            assert!(told.recv().unwrap());
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
+
+#[test]
+fn tasks_that_yield_are_not_told_of() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_secs(1))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let task = runtime.spawn(async {
+            let start = std::time::Instant::now();
+            while start.elapsed() < Duration::from_millis(1_200) {
+                yield_now().await;
+            }
+        });
+        runtime.block_on(task).unwrap();
+        assert!(told.try_recv().is_err());
     });
 }

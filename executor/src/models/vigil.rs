@@ -21,7 +21,9 @@ impl Runtime {
     /// With workers that all sleep.
     fn asleep(workers: usize) -> Arc<Self> {
         let idle = Idle::new(workers);
-        (0..workers).for_each(|it| drop(idle.fall_asleep(it, false)));
+        (0..workers).for_each(|it| {
+            let _ = idle.fall_asleep(it, false);
+        });
         let is_guest_awake = AtomicBool::new(false);
         Arc::new(Self { idle, vigil: Vigil::new(), is_guest_awake })
     }

@@ -45,6 +45,12 @@ impl Task {
         unsafe { (this.vtable.run)(self.0) }
     }
 
+    /// Its id, for whoever is about to run it.
+    pub(crate) fn id(&self) -> Id {
+        // SAFETY: alive: BUSY is ours.
+        unsafe { self.0.as_ref() }.record().id()
+    }
+
     /// For a slot that holds it as a pointer.
     pub(crate) fn into_raw(self) -> *mut Header {
         self.0.as_ptr()

@@ -303,13 +303,14 @@ impl<'a> Rounds<'a> {
     }
 
     fn rescue(&mut self, now: Instant, found: &Findings) {
+        let is_anybody_there = !found.are_all_stuck || !self.spares().is_empty();
         for index in 0..self.workers.len() {
             let seen = self.workers[index];
             if seen.is != Is::Awake {
                 continue;
             }
             self.serve_timers(index);
-            if seen.is_stuck(now) {
+            if seen.is_stuck(now) && is_anybody_there {
                 self.free_tasks(index);
                 // Whoever led the poller and left it to be stuck leads no more: who
                 // wakes and finds nothing sleeps again as the leader.
@@ -344,9 +345,9 @@ impl<'a> Rounds<'a> {
     /// Lets a spare worker go, if for some time there have been more than workers that
     /// are stuck. It finishes the poll it is in.
     fn send_spare_home(&mut self, now: Instant) {
-        let stuck = self.regular().filter(|it| self.workers[*it].is_stuck(now)).count();
-        let at_work: Vec<_> = self.spares().filter(|it| self.is_at_work(*it)).collect();
-        let Some(last) = at_work.last().copied().filter(|_| stuck < at_work.len()) else {
+        let at_work = || self.spares().filter(|it| self.is_at_work(*it));
+        let stuck = || self.regular().filter(|it| self.workers[*it].is_stuck(now)).count();
+        let Some(last) = at_work().last().filter(|_| stuck() < at_work().count()) else {
             self.crowded_since = None;
             return;
         };

@@ -59,6 +59,7 @@ mod resolve;
 pub mod runtime;
 pub mod scope;
 mod select;
+mod stalls;
 pub mod testing;
 pub mod time;
 pub mod wait;

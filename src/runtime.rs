@@ -19,7 +19,7 @@
 use executor::BuildError as Error;
 pub use executor::{
     BuildError, EnterGuard, Flavor, Handle, Id, JoinError, Metrics, Shutdown, ShutdownReport,
-    TaskInfo, Turn, Unhandled, WorkerMetrics,
+    Stall, TaskInfo, Turn, Unhandled, WorkerMetrics,
 };
 use executor::{Executor, JoinHandle, LocalExecutor};
 pub use reactor::{Config as ReactorConfig, Reactor};
@@ -301,7 +301,10 @@ impl Builder {
         Self { executor, clock: ClockChoice::Real, driver: None }
     }
 
-    fn with(mut self, change: impl FnOnce(executor::Builder) -> executor::Builder) -> Self {
+    pub(crate) fn with(
+        mut self,
+        change: impl FnOnce(executor::Builder) -> executor::Builder,
+    ) -> Self {
         self.executor = change(self.executor);
         self
     }

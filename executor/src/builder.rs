@@ -4,6 +4,7 @@ use crate::{
     config::{Config, Flavor, GUESTS_MAX, STACK_MIN, WORKERS_MAX},
     executor::{Executor, Handle, LocalExecutor},
     scheduler::Scheduler,
+    stall::Stall,
     unhandled::Unhandled,
 };
 use std::{error::Error, fmt, future::Future, io, sync::Arc, time::Duration};
@@ -71,6 +72,15 @@ impl Builder {
     /// default ten seconds.
     pub fn thread_keep_alive(mut self, patience: Duration) -> Self {
         self.config.thread_keep_alive = patience;
+        self
+    }
+
+    /// How many workers may be added, one after the other, while every worker is stuck
+    /// in a poll that blocks or computes for long, so that sockets, timers and other
+    /// tasks go on. They leave when they are not needed any more. By default as many as
+    /// there are workers, at most 8. Set it before [`seats`](Self::seats) is asked for.
+    pub fn spare_workers(mut self, workers: usize) -> Self {
+        self.config.spares = Some(workers);
         self
     }
 
@@ -163,6 +173,42 @@ impl Builder {
         self
     }
 
+    /// Hears of tasks of a multi-thread runtime that keep their worker in one poll for
+    /// longer than [`stall_threshold`](Self::stall_threshold) says: on a thread that
+    /// looks after all workers, so it should be quick. Without it they are told of in
+    /// debug mode only, as [`Unhandled::Stalled`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowerbird_executor::{Builder, ThreadDriver};
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let executor = Builder::new_multi_thread()
+    ///     .worker_threads(1)
+    ///     .stall_threshold(Duration::from_millis(5))
+    ///     .on_stall(move |stall| tell.send(stall.task.id).unwrap_or(()))
+    ///     .build_with(ThreadDriver::new)?;
+    /// let (end, ended) = mpsc::channel::<()>();
+    /// let task = executor.handle().spawn(async move { ended.recv().unwrap() });
+    /// assert_eq!(Some(told.recv().unwrap()), task.id());
+    /// end.send(()).unwrap();
+    /// # Ok::<(), bowerbird_executor::BuildError>(())
+    /// ```
+    #[doc(alias = "slow_callback_duration")]
+    pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.config.hooks.stall = Some(Arc::new(hook));
+        self
+    }
+
+    /// After how long in one poll a task is a [`Stall`]. By default 100 ms. It is told
+    /// of a few milliseconds later.
+    pub fn stall_threshold(mut self, threshold: Duration) -> Self {
+        self.config.stall_threshold = threshold;
+        self
+    }
+
     /// Builds an executor that sleeps in what `driver` makes for a number of seats.
     ///
     /// # Errors
@@ -241,10 +287,23 @@ impl Builder {
         Ok(executor.run(main))
     }
 
+    /// Whether [`on_stall`](Self::on_stall) was called.
+    #[must_use]
+    pub fn has_stall_hook(&self) -> bool {
+        self.config.hooks.stall.is_some()
+    }
+
     /// Whether [`on_unhandled`](Self::on_unhandled) was called.
     #[must_use]
     pub fn has_unhandled_hook(&self) -> bool {
         self.config.hooks.unhandled.is_some()
+    }
+
+    /// A scenario about the watcher says so.
+    #[cfg(shuttle)]
+    pub(crate) fn watched(mut self) -> Self {
+        self.config.has_watcher = true;
+        self
     }
 
     fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
@@ -258,8 +317,8 @@ impl Builder {
         GUESTS_MAX
     }
 
-    /// How many seats the driver must have: one for each worker, and some for
-    /// guests.
+    /// How many seats the driver must have: one for each worker, and some for those
+    /// that may be added and for guests.
     #[must_use]
     pub fn seats(&self) -> usize {
         self.config.seats()

@@ -2,6 +2,7 @@
 
 use crate::{
     contain::{caught, drop_contained},
+    stall::Stall,
     unhandled::Unhandled,
 };
 use std::{
@@ -20,6 +21,8 @@ pub(crate) const STACK_MIN: usize = 64 * 1024;
 /// Threads that may sleep in the driver while they run a future of their own
 /// beside the workers. Those that come later park by themselves.
 pub(crate) const GUESTS_MAX: usize = 16;
+/// Spare workers at most, unless the program says how many.
+pub(crate) const SPARES_MAX: usize = 8;
 /// Every how many turns a busy worker looks at the driver and at the queue of the
 /// runtime. tokio's figure: 107 ns for an empty look, spread over 61 polls.
 pub(crate) const LOOK_INTERVAL: u32 = 61;
@@ -51,6 +54,9 @@ pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 /// A callback that hears of unhandled errors.
 type UnhandledHook = Arc<dyn Fn(&Unhandled) + Send + Sync>;
 
+/// A callback that hears of tasks that keep their worker.
+type StallHook = Arc<dyn Fn(&Stall) + Send + Sync>;
+
 /// What users may watch.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -60,6 +66,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_unpark: Option<Hook>,
     pub(crate) wake: Option<Hook>,
     pub(crate) unhandled: Option<UnhandledHook>,
+    pub(crate) stall: Option<StallHook>,
 }
 
 impl Hooks {
@@ -77,6 +84,17 @@ impl Hooks {
             }
         }
         drop_contained(what);
+    }
+
+    /// Tells of a stall: who wants to hear of them, or in debug mode, where that is
+    /// the mistake of the task, who hears of unhandled errors.
+    pub(crate) fn report_stall(&self, stall: Stall) {
+        match self.stall.as_ref().map(|hook| caught(|| hook(&stall))) {
+            None if stall.is_over => {}
+            None => self.report(Unhandled::Stalled(stall)),
+            Some(Ok(())) => {}
+            Some(Err(payload)) => drop_contained(payload),
+        }
     }
 }
 
@@ -99,6 +117,13 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     /// Debug mode. `None`: as the environment says.
     pub(crate) debug: Option<bool>,
+    /// After how long in one poll a task is reported.
+    pub(crate) stall_threshold: Duration,
+    /// How many workers may be added while all are stuck. `None`: as many as there are
+    /// workers, up to a limit.
+    pub(crate) spares: Option<usize>,
+    /// Whether a multi-thread runtime has a watcher.
+    pub(crate) has_watcher: bool,
     pub(crate) hooks: Hooks,
 }
 
@@ -118,6 +143,10 @@ impl Config {
             thread_keep_alive: Duration::from_secs(10),
             seed: 0,
             debug: None,
+            stall_threshold: Duration::from_millis(100),
+            spares: None,
+            // A model that is not about the watcher is to fail without its help.
+            has_watcher: !cfg!(any(loom, shuttle)),
             hooks: Hooks::default(),
         }
     }
@@ -127,8 +156,21 @@ impl Config {
         self.debug.unwrap_or_else(|| env::var_os(DEBUG_VARIABLE).is_some_and(|it| it == "1"))
     }
 
+    /// After how long in one poll a task is reported, if anybody wants to hear of it.
+    pub(crate) fn stalls_reported(&self) -> Option<Duration> {
+        (self.hooks.stall.is_some() || self.is_debug()).then_some(self.stall_threshold)
+    }
+
+    /// How many workers there can be at most, with those that are added while others
+    /// are stuck. Only a watcher adds any.
+    pub(crate) fn desks(&self) -> usize {
+        let has_watcher = self.has_watcher && self.flavor == Flavor::MultiThread;
+        let wished = self.spares.unwrap_or(self.workers.min(SPARES_MAX)).min(WORKERS_MAX);
+        self.workers + if has_watcher { wished } else { 0 }
+    }
+
     /// How many seats the driver must have.
     pub(crate) fn seats(&self) -> usize {
-        self.workers + GUESTS_MAX
+        self.desks() + GUESTS_MAX
     }
 }

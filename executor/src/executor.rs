@@ -12,6 +12,7 @@ use crate::{
     task::{error::JoinError, info::TaskInfo, join::JoinHandle},
     thread::{self, Member, Presence, Wish},
     unhandled::Unhandled,
+    watcher,
 };
 use std::{
     fmt,
@@ -55,8 +56,11 @@ impl Executor {
         let this = Self { handle: Handle { scheduler }, is_down: false };
         let scheduler = &this.handle.scheduler;
         if scheduler.config.flavor == Flavor::MultiThread {
-            for index in first..scheduler.workers.len() {
+            for index in first..scheduler.config.workers {
                 thread::start_worker(scheduler, index)?;
+            }
+            if scheduler.config.has_watcher {
+                watcher::start(scheduler);
             }
         }
         Ok(this)
@@ -461,7 +465,7 @@ impl Handle {
     #[doc(alias = "num_workers")]
     #[doc(alias = "worker_count")]
     pub fn workers(&self) -> usize {
-        self.scheduler.workers.len()
+        self.scheduler.config.workers
     }
 
     /// What kind of runtime this is.

@@ -78,13 +78,14 @@ const ASLEEP: u64 = 1 << 32;
 pub(crate) struct Idle {
     word: AtomicU64,
     beds: Lock<Beds>,
-    workers: usize,
 }
 
 #[derive(Debug)]
 struct Beds {
     /// Who sleeps, by worker index; the one that fell asleep last at the end.
     sleepers: Vec<usize>,
+    /// How many workers there are: all of whom may sleep.
+    active: usize,
     /// For each worker what it is when it gets up.
     awake: Vec<Awake>,
 }
@@ -110,10 +111,30 @@ pub(crate) enum Awake {
 
 impl Idle {
     /// `workers` workers, all awake.
+    #[cfg(test)]
     pub(crate) fn new(workers: usize) -> Self {
-        let sleepers = Vec::with_capacity(workers);
-        let beds = Lock::new(Beds { sleepers, awake: vec![Awake::ByItself; workers] });
-        Self { word: AtomicU64::new(0), beds, workers }
+        Self::with_spares(workers, 0)
+    }
+
+    /// `workers` workers, all awake, and room for some who may come later.
+    pub(crate) fn with_spares(workers: usize, spares: usize) -> Self {
+        let beds = Beds {
+            sleepers: Vec::with_capacity(workers + spares),
+            active: workers,
+            awake: vec![Awake::ByItself; workers + spares],
+        };
+        Self { word: AtomicU64::new(0), beds: Lock::new(beds) }
+    }
+
+    /// A spare worker comes, awake. Its thread must count as engaged meanwhile.
+    pub(crate) fn join(&self) {
+        self.beds.lock().active += 1;
+    }
+
+    /// A spare worker that is awake goes. Its thread must count as engaged, so that
+    /// whoever has to look at the clock does so when that is over.
+    pub(crate) fn leave(&self) {
+        self.beds.lock().active -= 1;
     }
 
     /// After a push from outside: the worker to wake, if any. D1, D2, the pusher's
@@ -174,7 +195,7 @@ impl Idle {
     /// Before sleep: the caller must look for work once more, and call
     /// [`wake_up`](Self::wake_up) if it finds any. D1, the worker's side.
     pub(crate) fn fall_asleep(&self, worker: usize, was_searching: bool) -> Asleep {
-        let asleep = {
+        let is_last = {
             let mut beds = self.beds.lock();
             debug_assert!(!beds.sleepers.contains(&worker), "worker {worker} sleeps already");
             beds.sleepers.push(worker);
@@ -182,10 +203,10 @@ impl Idle {
             let change = if was_searching { ASLEEP - SEARCHING } else { ASLEEP };
             // Relaxed: under the lock; what crosses does so by D1.
             self.word.fetch_add(change, Relaxed);
-            beds.sleepers.len()
+            beds.sleepers.len() == beds.active
         };
         fence(SeqCst);
-        match asleep == self.workers {
+        match is_last {
             true => Asleep::TheLast,
             false => Asleep::OneOfSome,
         }
@@ -215,7 +236,14 @@ impl Idle {
 
     /// Whether everybody sleeps.
     pub(crate) fn all_asleep(&self) -> bool {
-        self.beds.lock().sleepers.len() == self.workers
+        let beds = self.beds.lock();
+        beds.sleepers.len() == beds.active
+    }
+
+    /// Marks who sleeps at this moment, by worker index.
+    pub(crate) fn mark_sleepers(&self, marks: &mut [bool]) {
+        marks.fill(false);
+        self.beds.lock().sleepers.iter().for_each(|it| marks[*it] = true);
     }
 
     /// How many sleep: a statistic.

@@ -63,7 +63,9 @@ mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
 mod shutdown;
+mod spare;
 mod spawn;
+mod stall;
 mod task;
 #[cfg(all(test, not(any(loom, shuttle))))]
 #[expect(unsafe_code, reason = "a waker made by hand")]
@@ -72,6 +74,8 @@ mod tests;
 mod thread;
 mod turn;
 mod unhandled;
+mod vigil;
+mod watcher;
 mod worker;
 
 pub use builder::{BuildError, Builder};
@@ -88,6 +92,7 @@ pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, should_stop, spawn,
     spawn_blocking, spawn_local, yield_now,
 };
+pub use stall::Stall;
 pub use sync::driver::ThreadDriver;
 pub use task::{
     error::JoinError,

@@ -84,7 +84,7 @@ impl Counters {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Worker by worker.
+    /// Worker by worker; at the end the spare ones that have been needed.
     pub workers: Vec<WorkerMetrics>,
     /// Tasks in the runtime's own queue.
     pub injected: usize,

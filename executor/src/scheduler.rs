@@ -40,6 +40,7 @@ use crate::{
         info::{Id, TaskInfo},
     },
     unhandled::Unhandled,
+    vigil::Vigil,
 };
 use std::{
     fmt,
@@ -53,7 +54,7 @@ use sync::{
     shim::{
         Lock,
         atomic::{
-            AtomicBool, AtomicUsize,
+            AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Relaxed},
         },
     },
@@ -67,9 +68,13 @@ pub(crate) struct Scheduler {
     this: Weak<Self>,
     pub(crate) config: Config,
     pub(crate) driver: Arc<dyn Driver>,
+    /// Those that are always there, then the spare ones.
     pub(crate) workers: Box<[Worker]>,
+    /// How many of them have ever been at work.
+    pub(crate) in_use: AtomicUsize,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
+    pub(crate) vigil: Vigil,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -78,6 +83,8 @@ pub(crate) struct Scheduler {
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
     pub(crate) shared: Lock<Option<Tenant>>,
+    /// After how long in one poll a task is reported. `None`: not at all.
+    pub(crate) stalls_reported: Option<Duration>,
     /// In debug mode: who stands in the lines of which locks.
     pub(crate) watch: Option<Arc<Watch>>,
     /// Seats for guests.
@@ -95,7 +102,12 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
-    /// Whether the thread with the older right to its desk waits for it.
+    /// The id of the task that it polls, or polled last, if stalls are reported.
+    pub(crate) polled: AtomicU64,
+    /// Of a spare worker: whether it is one now.
+    pub(crate) is_active: AtomicBool,
+    /// Whether the thread with the older right to its desk waits for it, or it is not
+    /// needed any more.
     pub(crate) is_wanted: AtomicBool,
     /// Its own thread, for pinned tasks.
     pub(crate) roll: Roll,
@@ -106,7 +118,7 @@ impl Scheduler {
     pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let owner = this.as_ptr().cast::<()>();
-            let count = config.workers;
+            let count = config.desks();
             let stride = u32::try_from(count + 1).expect("the builder limits the workers");
             let homes: Vec<_> = (0..stride).map(|i| Home::new(owner, i, stride)).collect();
             let mut tenants = homes.iter().map(|home| {
@@ -128,13 +140,16 @@ impl Scheduler {
                 driver,
                 workers: desks.iter().map(|it| Worker::new(it, config.flavor)).collect(),
                 injector: Injector::new(),
-                idle: Idle::new(count),
+                idle: Idle::with_spares(config.workers, count - config.workers),
+                in_use: AtomicUsize::new(config.workers),
+                vigil: Vigil::new(),
                 closing: Closing::new(desks),
                 shared,
                 homes,
                 guest_seats: Lock::new(guests.collect()),
                 engaged: AtomicUsize::new(0),
                 engagements: AtomicUsize::new(0),
+                stalls_reported: config.stalls_reported(),
                 watch: config.is_debug().then(Arc::default),
                 config,
             }
@@ -201,7 +216,7 @@ impl Scheduler {
     }
 
     /// Queues a task from outside.
-    fn inject(&self, task: Task) {
+    pub(crate) fn inject(&self, task: Task) {
         if self.injector.push(task) {
             self.wake_for_work();
         }
@@ -304,9 +319,17 @@ impl Scheduler {
         self.driver.attach(seat);
     }
 
+    /// The workers whose queues may hold something.
+    #[inline]
+    pub(crate) fn peers(&self) -> &[Worker] {
+        // Relaxed: a spare worker sees its own write; who misses it for a moment misses
+        // a backlog whose owner runs it, or is looked at by the watcher.
+        &self.workers[..self.in_use.load(Relaxed)]
+    }
+
     /// Whether there is work for a worker somewhere: the last look before sleep.
     pub(crate) fn sees_work(&self) -> bool {
-        !self.injector.is_empty() || self.workers.iter().any(|it| !it.stealer.is_empty())
+        !self.injector.is_empty() || self.peers().iter().any(|it| !it.stealer.is_empty())
     }
 
     // ── the driver ────────────────────────────────────────────────────────────
@@ -342,6 +365,12 @@ impl Scheduler {
         }
     }
 
+    /// How many are engaged, and how often anybody has been.
+    pub(crate) fn engagements(&self) -> (usize, usize) {
+        // Relaxed, both: a hint, and exact for who has fenced (U2 of `vigil`).
+        (self.engaged.load(Relaxed), self.engagements.load(Relaxed))
+    }
+
     /// Every worker sleeps: lets a virtual clock jump if nothing else goes on.
     ///
     /// `true`: it has jumped, and must not again before the caller, who still counts
@@ -353,6 +382,12 @@ impl Scheduler {
             let engagements = self.engagements.fetch_add(0, AcqRel);
             if self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
                 // Whoever is engaged lets a worker look when it is over.
+                return false;
+            }
+            if !self.idle.all_asleep() {
+                // Somebody was woken, or came, after our caller had found itself the
+                // last: it will be the last in its turn.
+                self.disengage();
                 return false;
             }
             // A waker that panics comes after the jump: somebody else may have been
@@ -389,6 +424,11 @@ impl Scheduler {
         tasks
     }
 
+    /// The task with this id, while it lives.
+    pub(crate) fn task(&self, id: Id) -> Option<TaskInfo> {
+        self.homes.iter().find_map(|it| it.task(id))
+    }
+
     /// How many reasons of aborted tasks are kept.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn reasons_count(&self) -> usize {
@@ -399,7 +439,7 @@ impl Scheduler {
         let pool = self.pool.metrics();
         let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
         Metrics {
-            workers: self.workers.iter().map(|it| it.counters.snapshot(queued(it))).collect(),
+            workers: self.peers().iter().map(|it| it.counters.snapshot(queued(it))).collect(),
             injected: self.injector.len(),
             asleep: self.idle.asleep(),
             blocking_threads: pool.threads,
@@ -423,6 +463,7 @@ impl Scheduler {
             self.unpark(index);
         }
         waiting.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
+        self.vigil.end();
         self.do_duty(duty);
     }
 
@@ -510,6 +551,8 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            polled: AtomicU64::new(0),
+            is_active: AtomicBool::new(false),
             is_wanted: AtomicBool::new(false),
         }
     }

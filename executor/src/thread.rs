@@ -310,6 +310,7 @@ impl Presence {
                     worker.is_wanted.swap(false, Relaxed);
                 }
                 self.move_to(Place::Worker { seat: desk.seat, index });
+                self.scheduler.sat_down(index);
                 // After a doze: one who is asleep would be woken by what follows.
                 worker::rise(&self.scheduler, &desk);
                 self.cx.put_desk(desk);
@@ -330,6 +331,7 @@ impl Presence {
         let Some(desk) = self.cx.take_desk() else { return };
         self.scheduler.engage();
         worker::put_in_order(&self.scheduler, &desk);
+        self.scheduler.stands_up(&desk);
         // This thread's main future may go on, and its timers with it.
         let seat = self.scheduler.guest_seats.lock().pop();
         self.move_to(seat.map_or(Place::Parker, Place::Guest));
@@ -394,6 +396,7 @@ impl Presence {
         if self.inbox.wake_up() {
             scheduler.engage();
         }
+        scheduler.vigil.guest_got_up();
         events
     }
 
@@ -461,15 +464,25 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
+/// Starts a thread for worker `index`, which blocks. See [`start_lent`].
+fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    start_lent(scheduler, index, format!("{}-{index}-sub", scheduler.config.thread_name))
+}
+
+/// Starts a thread for the spare worker `index`. See [`start_lent`].
+pub(crate) fn start_spare(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    start_lent(scheduler, index, format!("{}-{index}-spare", scheduler.config.thread_name))
+}
+
 /// Starts a thread that sits at desk `index` until that is wanted back, and stays
 /// for the local tasks that were spawned on it meanwhile.
 ///
 /// # Errors
 ///
 /// If the system has no thread left.
-fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+fn start_lent(scheduler: &Arc<Scheduler>, index: usize, name: String) -> io::Result<()> {
     let theirs = scheduler.clone();
-    start(scheduler, format!("{}-{index}-sub", scheduler.config.thread_name), move || {
+    start(scheduler, name, move || {
         let presence = Presence::enter(&theirs, Wish::Lent(index));
         presence.drive(|| !presence.has_desk());
         presence.drive(|| !presence.has_to_linger());
@@ -482,14 +495,26 @@ fn start(
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     let theirs = scheduler.clone();
-    scheduler.closing.thread_started();
-    let started = thread::start(name, scheduler.config.thread_stack_size, move || {
-        // Dropped last, also when the thread unwinds: the end waits for it.
-        let ended = Ended(theirs);
-        let hooks = &ended.0.config.hooks;
+    start_silently(scheduler, name, move || {
+        let hooks = &theirs.config.hooks;
         call(hooks.thread_start.as_ref());
         body();
         call(hooks.thread_stop.as_ref());
+    })
+}
+
+/// As `start`, for a thread that runs no tasks: users' hooks do not hear of it.
+pub(crate) fn start_silently(
+    scheduler: &Arc<Scheduler>,
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let theirs = scheduler.clone();
+    scheduler.closing.thread_started();
+    let started = thread::start(name, scheduler.config.thread_stack_size, move || {
+        // Dropped last, also when the thread unwinds: the end waits for it.
+        let _ended = Ended(theirs);
+        body();
     });
     if started.is_err() {
         scheduler.closing.thread_ended();

@@ -3,6 +3,7 @@
 use crate::{
     contain::drop_contained,
     shutdown::ShutdownReport,
+    stall::Stall,
     task::{Stray, StrayPanic, error::JoinError, info::TaskInfo},
 };
 use std::{any::Any, error::Error, fmt};
@@ -43,6 +44,9 @@ pub enum Unhandled {
         /// The call that waits.
         waiting: WaitSite,
     },
+    /// In debug mode, unless [`Builder::on_stall`](crate::Builder::on_stall) says who is
+    /// to hear of it: a task blocks its worker, or computes for long.
+    Stalled(Stall),
     /// A runtime that was dropped could not end all it had started.
     Shutdown(ShutdownReport),
 }
@@ -70,6 +74,7 @@ impl fmt::Display for Unhandled {
                 Place(granted),
                 Place(waiting),
             ),
+            Self::Stalled(stall) => write!(f, "{stall}"),
             Self::Shutdown(report) => write!(f, "{report}"),
         }
     }

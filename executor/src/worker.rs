@@ -128,13 +128,13 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 }
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
-    let workers = scheduler.workers.len();
+    let workers = scheduler.config.workers;
     scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
 }
 
 /// What others can spare, if we are, or may become, the searcher.
 fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
-    let workers = &scheduler.workers;
+    let workers = scheduler.peers();
     if workers.len() == 1 {
         return None;
     }
@@ -174,6 +174,9 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 /// Polls a task with a full budget.
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
+    if scheduler.stalls_reported.is_some() {
+        note(scheduler, cx, &task);
+    }
     let budget = coop::enter(scheduler.config.budget);
     match &scheduler.watch {
         None => task.run(),
@@ -188,6 +191,15 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     }
 }
 
+/// Lets the watcher know whom it would have to report.
+#[cold]
+fn note(scheduler: &Scheduler, cx: &Context, task: &Task) {
+    if let Some(desk) = cx.desk() {
+        // Relaxed: what is reported is as good as a look from another thread can be.
+        scheduler.workers[desk.index].polled.store(task.id().get(), Relaxed);
+    }
+}
+
 /// In debug mode.
 #[cold]
 fn run_watched(watch: &Arc<Watch>, task: Task) {
@@ -199,7 +211,7 @@ fn run_watched(watch: &Arc<Watch>, task: Task) {
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
-    let workers = scheduler.workers.len();
+    let workers = scheduler.config.workers;
     scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
@@ -252,6 +264,7 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
     let awake = scheduler.idle.wake_up(desk.index);
+    scheduler.vigil.worker_got_up();
     desk.is_searching.set(awake == Awake::Searching);
 }
 

@@ -37,6 +37,7 @@ mod scope;
 mod select;
 mod shutdown;
 mod stage;
+mod stalls;
 mod system;
 mod timed_tasks;
 mod timeouts;

@@ -4,12 +4,15 @@
 //! a push and a look.
 
 use super::{outcomes, outcomes_within};
-use crate::idle::{Awake, Idle};
+use crate::idle::{Asleep, Awake, Idle};
 use std::sync::Arc;
 use sync::{
     parker::Parker,
     shim::{
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicU32,
+            Ordering::{AcqRel, Relaxed},
+        },
         thread,
     },
 };
@@ -228,4 +231,85 @@ fn two_sleepers_share_the_work() {
         runtime.left.load(Relaxed)
     });
     assert_eq!(seen, [0].into());
+}
+
+/// A virtual clock beside spare workers: what `Scheduler` does with the count of the
+/// engaged, without the rest of it.
+struct Clock {
+    idle: Idle,
+    engaged: AtomicU32,
+    /// How often the clock jumped, or somebody was told to see whether it may.
+    looks: AtomicU32,
+}
+
+impl Clock {
+    fn new() -> Arc<Self> {
+        let number = || AtomicU32::new(0);
+        let idle = Idle::with_spares(1, 1);
+        Arc::new(Self { idle, engaged: number(), looks: number() })
+    }
+
+    fn fall_asleep(&self, worker: usize) {
+        let is_last = self.idle.fall_asleep(worker, false) == Asleep::TheLast;
+        if is_last && self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_ok() {
+            match self.idle.all_asleep() {
+                true => drop((self.looks.fetch_add(1, Relaxed), self.engaged.fetch_sub(1, AcqRel))),
+                false => self.disengage(),
+            }
+        }
+    }
+
+    fn disengage(&self) {
+        if self.engaged.fetch_sub(1, AcqRel) == 1 && self.idle.all_asleep() {
+            self.looks.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// A spare worker that comes while the last one falls asleep: the clock does not jump
+/// over its work, and does when both sleep.
+#[test]
+fn the_clock_waits_for_a_spare_worker_that_comes() {
+    let seen = outcomes(|| {
+        let clock = Clock::new();
+        let worker = clock.clone();
+        let worker = thread::spawn(move || worker.fall_asleep(0));
+        let spare = clock.clone();
+        let spare = thread::spawn(move || {
+            spare.engaged.fetch_add(1, Relaxed);
+            spare.idle.join();
+            spare.disengage();
+            spare.fall_asleep(1);
+        });
+        worker.join().unwrap();
+        spare.join().unwrap();
+        assert!(clock.idle.all_asleep());
+        clock.looks.load(Relaxed)
+    });
+    // Before the spare worker came, too, if the other one was asleep by then.
+    assert_eq!(seen, [1, 2].into());
+}
+
+/// A spare worker that goes while the other one falls asleep: somebody sees to the
+/// clock after that.
+#[test]
+fn the_clock_does_not_wait_for_a_spare_worker_that_went() {
+    let seen = outcomes(|| {
+        let clock = Clock::new();
+        clock.idle.join();
+        let worker = clock.clone();
+        let worker = thread::spawn(move || worker.fall_asleep(0));
+        let spare = clock.clone();
+        let spare = thread::spawn(move || {
+            spare.engaged.fetch_add(1, Relaxed);
+            spare.idle.leave();
+            spare.disengage();
+        });
+        worker.join().unwrap();
+        spare.join().unwrap();
+        assert!(clock.idle.all_asleep());
+        clock.looks.load(Relaxed)
+    });
+    // Both, if the one falls asleep while the other looks whether it does.
+    assert_eq!(seen, [1, 2].into());
 }

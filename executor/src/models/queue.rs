@@ -5,6 +5,7 @@
 
 use super::{memory::Memory, outcomes};
 use crate::{
+    idle::Idle,
     queue::{Injector, Slot},
     task::{Task, header::Header},
 };
@@ -100,4 +101,33 @@ fn a_batch_is_taken_once() {
         all
     });
     assert_eq!(seen, [vec![1, 2, 3]].into());
+}
+
+/// A thief moves the task of an owner who goes on at that moment, and runs out of
+/// work: the owner runs it, or sees it before it sleeps, or is woken for it.
+#[test]
+fn a_task_that_is_rescued_from_a_slot_is_found() {
+    let seen = outcomes(|| {
+        let (slot, injector) = (Arc::new(Slot::new()), Arc::new(Injector::new()));
+        let idle = Arc::new(Idle::new(1));
+        assert!(slot.put(task(1)).is_none());
+        let owner = {
+            let (slot, injector, idle) = (slot.clone(), injector.clone(), idle.clone());
+            thread::spawn(move || {
+                if slot.take().is_some() {
+                    return "run";
+                }
+                let _ = idle.fall_asleep(0, false);
+                if injector.is_empty() { "asleep" } else { "seen" }
+            })
+        };
+        let thief = thread::spawn(move || {
+            let stolen = slot.take().is_some_and(|task| injector.push(task));
+            stolen && idle.work_pushed().is_some()
+        });
+        (owner.join().unwrap(), thief.join().unwrap())
+    });
+    // Asleep for good and not woken would be a lost task.
+    let expected = [("run", false), ("seen", false), ("seen", true), ("asleep", true)];
+    assert_eq!(seen, expected.into());
 }

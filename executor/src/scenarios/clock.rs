@@ -184,3 +184,9 @@ fn the_clock_jumps_for_threads_that_take_turns() {
     let seen = explore(|| run(Builder::new_current_thread, 2));
     assert_eq!(seen, [Done].into());
 }
+
+#[test]
+fn the_clock_jumps_over_nothing_that_a_watcher_moves() {
+    let seen = explore(|| run(|| Builder::new_multi_thread().worker_threads(2).watched(), 1));
+    assert_eq!(seen, [Done].into());
+}

@@ -12,6 +12,7 @@ mod clock;
 mod ending;
 mod instruments;
 mod running;
+mod stalls;
 mod strangers;
 
 use shuttle::rand::{Rng, thread_rng};

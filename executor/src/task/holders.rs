@@ -45,6 +45,12 @@ impl Task {
         unsafe { (this.vtable.run)(self.0) }
     }
 
+    /// Its id, for whoever is about to run it.
+    pub(crate) fn id(&self) -> Id {
+        // SAFETY: BUSY is ours, so the cell is alive, and with it its home.
+        unsafe { record_of(self.0) }.id()
+    }
+
     /// For a slot that holds it as a pointer.
     pub(crate) fn into_raw(self) -> *mut Header {
         self.0.as_ptr()

@@ -318,6 +318,13 @@ impl Home {
         records.into_iter().filter_map(|it| self.look(unsafe { it.as_ref() })).collect()
     }
 
+    /// The task with this id, if it lives here.
+    pub(crate) fn task(&self, id: Id) -> Option<TaskInfo> {
+        // SAFETY: records live as long as the home.
+        let mut records = self.records().into_iter().map(|it| unsafe { it.as_ref() });
+        records.find(|it| it.id() == id).and_then(|it| self.look(it)).filter(|it| it.id == id)
+    }
+
     /// The records of stealable tasks that live here, for the thread that drops
     /// them when the runtime is over.
     pub(crate) fn stealable(&self) -> Vec<NonNull<Record>> {

@@ -1,0 +1,371 @@
+//! Tasks that block their thread: nobody waits for them. Each test would hang if
+//! somebody did.
+
+use crate::stage::{Door, assert_serves, limited, multi};
+use bowerbird::{
+    JoinHandle,
+    net::TcpStream,
+    runtime::{Builder, Runtime, Shutdown},
+    spawn, spawn_local,
+    sync::Notify,
+    time::{Duration, sleep},
+    yield_now,
+};
+use std::{
+    future::Future,
+    io::Write,
+    net::{Ipv4Addr, TcpListener},
+    pin::pin,
+    sync::{Arc, mpsc},
+    task::{Context, Wake, Waker},
+    thread,
+};
+use sync::shim::thread::fail_starts_here;
+
+/// A waker which a thread waits for.
+struct Call(mpsc::Sender<()>);
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        // Whoever waited may have gone.
+        let _ = self.0.send(());
+    }
+}
+
+fn call() -> (Waker, mpsc::Receiver<()>) {
+    let (call, called) = mpsc::channel();
+    (Waker::from(Arc::new(Call(call))), called)
+}
+
+/// Tasks that wait for `go`, and then say so.
+async fn waiters(
+    runtime: &Runtime,
+    count: usize,
+) -> (Vec<Arc<Notify>>, mpsc::Receiver<()>, Vec<JoinHandle<()>>) {
+    let (say, said) = mpsc::channel();
+    let (notifies, tasks) = (0..count)
+        .map(|_| {
+            let (go, say) = (Arc::new(Notify::new()), say.clone());
+            let theirs = go.clone();
+            let task = runtime.spawn(async move {
+                theirs.notified().await;
+                say.send(()).unwrap();
+            });
+            (go, task)
+        })
+        .unzip();
+    while runtime.handle().tasks().iter().filter(|it| it.waits_for.is_some()).count() < count {
+        yield_now().await;
+    }
+    (notifies, said, tasks)
+}
+
+#[test]
+fn whom_a_task_wakes_before_it_blocks_runs_elsewhere() {
+    limited(|| {
+        for workers in [2, 4] {
+            let runtime = multi(workers);
+            runtime.block_on(async {
+                for _ in 0..5 {
+                    let (mut go, woken, tasks) = waiters(&runtime, 1).await;
+                    let go = go.remove(0);
+                    let blocked = spawn(async move {
+                        go.notify_one();
+                        woken.recv().unwrap();
+                    });
+                    blocked.await.unwrap();
+                    for task in tasks {
+                        task.await.unwrap();
+                    }
+                }
+            });
+            assert_serves(&runtime);
+        }
+    });
+}
+
+/// Several times in one poll: the second block is no new stall to who counts polls.
+#[test]
+fn a_task_may_block_many_times_in_one_poll() {
+    limited(|| {
+        let runtime = multi(2);
+        runtime.block_on(async {
+            let (go, woken, tasks) = waiters(&runtime, 20).await;
+            let blocked = spawn(async move {
+                for it in go {
+                    it.notify_one();
+                    woken.recv().unwrap();
+                }
+            });
+            blocked.await.unwrap();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        assert_serves(&runtime);
+    });
+}
+
+#[test]
+fn timers_of_a_worker_that_is_blocked_fire() {
+    limited(|| {
+        for workers in [1, 2, 4] {
+            let runtime = multi(workers);
+            let blocked = runtime.spawn(async {
+                for millis in [0, 1, 10, 30] {
+                    let (waker, called) = call();
+                    let mut nap = pin!(sleep(Duration::from_millis(millis)));
+                    let is_over = nap.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+                    if !is_over {
+                        // The timer is this worker's, which does not look.
+                        called.recv().unwrap();
+                    }
+                }
+            });
+            runtime.block_on(blocked).unwrap();
+            assert_serves(&runtime);
+        }
+    });
+}
+
+#[test]
+fn a_socket_is_served_while_all_workers_are_blocked() {
+    limited(|| {
+        for workers in [1, 3] {
+            let runtime = multi(workers);
+            let blocked = (0..workers).map(|_| {
+                runtime.spawn(async {
+                    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                    let address = listener.local_addr().unwrap();
+                    let stream = TcpStream::connect(address).await.unwrap();
+                    let (mut theirs, _) = listener.accept().unwrap();
+                    for _ in 0..3 {
+                        let (waker, called) = call();
+                        let mut byte = [0];
+                        let mut peek = pin!(stream.peek(&mut byte));
+                        assert!(peek.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                        theirs.write_all(&[7]).unwrap();
+                        called.recv().unwrap();
+                        assert_eq!(peek.await.unwrap(), 1);
+                        futures::AsyncReadExt::read_exact(&mut &stream, &mut [0]).await.unwrap();
+                    }
+                })
+            });
+            let blocked: Vec<_> = blocked.collect();
+            for task in blocked {
+                runtime.block_on(task).unwrap();
+            }
+            assert_serves(&runtime);
+        }
+    });
+}
+
+/// The only worker is blocked: somebody has to be added.
+#[test]
+fn what_a_task_spawns_before_it_blocks_the_only_worker_runs() {
+    limited(|| {
+        let runtime = multi(1);
+        for _ in 0..5 {
+            let blocked = runtime.spawn(async {
+                let (say, said) = mpsc::channel();
+                drop(spawn(async move {
+                    sleep(Duration::from_millis(1)).await;
+                    say.send(()).unwrap();
+                }));
+                said.recv().unwrap();
+            });
+            runtime.block_on(blocked).unwrap();
+        }
+        assert_serves(&runtime);
+    });
+}
+
+/// A chain of tasks each of which blocks until the next has run.
+#[test]
+fn all_workers_and_some_spare_ones_may_be_blocked() {
+    fn chain(left: usize) -> JoinHandle<usize> {
+        spawn(async move {
+            if left == 0 {
+                sleep(Duration::from_millis(1)).await;
+                return 1;
+            }
+            chain(left - 1).join_blocking(None).unwrap().unwrap() + 1
+        })
+    }
+    limited(|| {
+        for workers in [1, 3] {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(workers)
+                .spare_workers(4)
+                .build()
+                .unwrap();
+            let blocked = runtime.spawn(async move { chain(workers + 2).await.unwrap() });
+            assert_eq!(runtime.block_on(blocked).unwrap(), workers + 3);
+            assert_serves(&runtime);
+        }
+    });
+}
+
+/// Spare workers and what they leave: timers on their seats, local tasks, sockets.
+#[test]
+fn what_a_spare_worker_has_begun_goes_on_after_it() {
+    limited(|| {
+        let runtime = multi(1);
+        let (begun, has_begun) = mpsc::channel();
+        let task = runtime.spawn(async move {
+            let other = spawn(async move {
+                let home = thread::current().id();
+                let nap = spawn(async {
+                    sleep(Duration::from_millis(150)).await;
+                });
+                let local = spawn_local(async move {
+                    sleep(Duration::from_millis(120)).await;
+                    thread::current().id() == home
+                });
+                begun.send(()).unwrap();
+                nap.await.unwrap();
+                local.await.unwrap()
+            });
+            has_begun.recv().unwrap();
+            other.await.unwrap()
+        });
+        assert!(runtime.block_on(task).unwrap(), "a local task stays on its thread");
+        assert_serves(&runtime);
+    });
+}
+
+#[test]
+fn a_runtime_ends_while_spare_workers_are_there() {
+    limited(|| {
+        for _ in 0..10 {
+            let runtime = multi(1);
+            let task = runtime.spawn(async {
+                let (say, said) = mpsc::channel();
+                drop(spawn(async move {
+                    say.send(()).unwrap();
+                    std::future::pending::<()>().await;
+                }));
+                said.recv().unwrap();
+            });
+            runtime.block_on(task).unwrap();
+            let report = runtime.shutdown(Shutdown::default());
+            assert!(report.is_clean(), "{report}");
+        }
+    });
+}
+
+/// A watcher that the system refuses is done without.
+#[test]
+fn a_runtime_without_a_watcher_works() {
+    limited(|| {
+        // The only thread that it starts.
+        fail_starts_here(1);
+        let out = Builder::new_multi_thread().worker_threads(1).run(async {
+            fail_starts_here(0);
+            spawn(async { 7 }).await.unwrap()
+        });
+        assert_eq!(out.unwrap(), 7);
+    });
+}
+
+/// Blocks its worker until the door opens, under a name of its own.
+fn block_at(runtime: &Runtime, door: &Door) -> JoinHandle<()> {
+    let door = door.clone();
+    let _entered = runtime.handle().enter();
+    bowerbird::task::Builder::new().name("the one").spawn(async move { door.pass() })
+}
+
+#[test]
+fn a_stall_is_told_of_with_the_task_and_again_when_it_is_over() {
+    limited(|| {
+        for workers in [1, 2] {
+            let (tell, told) = mpsc::channel();
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(workers)
+                .stall_threshold(Duration::from_millis(20))
+                .on_stall(move |it| tell.send(it.clone()).unwrap())
+                .build()
+                .unwrap();
+            let door = Door::default();
+            let task = block_at(&runtime, &door);
+            let begun = told.recv().unwrap();
+            assert_eq!((Some(begun.task.id), begun.is_over), (task.id(), false));
+            assert_eq!(begun.task.name.as_deref(), Some("the one"));
+            assert!(begun.task.spawned_at.is_some_and(|it| it.file().ends_with("stalls.rs")));
+            assert!(begun.worker < workers && begun.duration >= Duration::from_millis(20));
+            let text = begun.to_string();
+            assert!(text.contains("`the one`") && text.contains("spawn_blocking"), "{text}");
+            door.open();
+            let ended = told.recv().unwrap();
+            assert_eq!((ended.task.id, ended.is_over), (begun.task.id, true));
+            assert!(ended.duration >= begun.duration);
+            runtime.block_on(task).unwrap();
+            assert_serves(&runtime);
+        }
+    });
+}
+
+#[test]
+fn in_debug_mode_a_stall_is_an_unhandled_mistake() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .debug(true)
+            .on_unhandled(move |it| tell.send(it.to_string()).unwrap())
+            .build()
+            .unwrap();
+        let door = Door::default();
+        let task = block_at(&runtime, &door);
+        let text = told.recv().unwrap();
+        assert!(text.contains("`the one`") && text.contains("in one poll"), "{text}");
+        door.open();
+        runtime.block_on(task).unwrap();
+        assert!(told.try_recv().is_err(), "that it is over is told to who asked for it");
+    });
+}
+
+#[test]
+fn a_hook_that_panics_ends_no_watcher() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| {
+                tell.send(it.is_over).unwrap();
+                std::panic::resume_unwind(Box::new(()));
+            })
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            let door = Door::default();
+            let task = block_at(&runtime, &door);
+            assert!(!told.recv().unwrap());
+            door.open();
+            assert!(told.recv().unwrap());
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
+
+#[test]
+fn tasks_that_yield_are_not_told_of() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_secs(1))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let task = runtime.spawn(async {
+            let start = std::time::Instant::now();
+            while start.elapsed() < Duration::from_millis(1_200) {
+                yield_now().await;
+            }
+        });
+        runtime.block_on(task).unwrap();
+        assert!(told.try_recv().is_err());
+    });
+}

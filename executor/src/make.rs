@@ -161,7 +161,7 @@ impl Scheduler {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let count = self.workers.len();
+        let count = self.config.workers;
         assert!(
             worker < count,
             "spawn_pinned: there is no worker {worker}: this runtime has {count}, counted from 0"

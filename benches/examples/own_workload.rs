@@ -17,7 +17,7 @@ fn halves<R: Runtime>(runtime: &R, size: u64) -> Outcome {
         for number in 0..size {
             sum += R::join(R::spawn(async move { number / 2 })).await;
         }
-        assert_eq!(sum, (0..size).map(|number| number / 2).sum());
+        assert_eq!(sum, (0..size).map(|number| number / 2).sum::<u64>());
     });
     Outcome::Operations(size)
 }

@@ -25,6 +25,7 @@
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
+//!   worker, thread ─▶ sampling ─▶ scheduler
 //!   task ─▶ locals
 //! ```
 
@@ -56,6 +57,7 @@ mod models;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
 mod rng;
+mod sampling;
 #[cfg(all(test, shuttle))]
 mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
@@ -80,7 +82,7 @@ pub use contain::caught;
 pub use defer::{DeferHandle, defer_local};
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};
-pub use metrics::{Metrics, WorkerMetrics};
+pub use metrics::{Histogram, Metrics, WorkerMetrics};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, spawn,

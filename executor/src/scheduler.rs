@@ -31,8 +31,9 @@ use crate::{
     desk::Desk,
     idle::Idle,
     inbox::{Inbox, Place},
-    metrics::{Counters, Metrics},
+    metrics::{Counters, Metrics, Stamp},
     queue::{Injector, Slot},
+    sampling::Sampling,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
@@ -69,6 +70,7 @@ pub(crate) struct Scheduler {
     pub(crate) workers: Box<[Worker]>,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
+    pub(crate) sampling: Sampling,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -94,6 +96,8 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
+    /// Of the task that this worker watches.
+    pub(crate) stamp: Stamp,
     /// Whether the thread with the older right to its desk waits for it.
     pub(crate) is_wanted: AtomicBool,
 }
@@ -126,6 +130,7 @@ impl Scheduler {
                 workers: desks.iter().map(|it| Worker::new(it)).collect(),
                 injector: Injector::new(),
                 idle: Idle::new(count),
+                sampling: Sampling::new(),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -174,6 +179,7 @@ impl Scheduler {
 
     /// Queues a task at this thread's own desk.
     fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
+        self.watch_at(desk, &task);
         match why {
             Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {
@@ -190,6 +196,7 @@ impl Scheduler {
 
     /// Queues a task from outside.
     fn inject(&self, task: Task) {
+        self.watch_from_outside(&task);
         if self.injector.push(task) {
             self.wake_for_work();
         }
@@ -251,6 +258,7 @@ impl Scheduler {
             let own = cx.filter(|cx| cx.inbox.as_deref().is_some_and(|it| std::ptr::eq(it, inbox)));
             match own {
                 Some(cx) => {
+                    cx.desk().into_iter().for_each(|desk| self.watch_at(desk, &task));
                     cx.pinned.borrow_mut().push_back(task);
                     None
                 }
@@ -385,7 +393,14 @@ impl Scheduler {
     pub(crate) fn metrics(&self) -> Metrics {
         let pool = self.pool.metrics();
         let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
+        let count = |it: fn(&Home) -> u64| self.homes.iter().map(it).sum();
         Metrics {
+            uptime: self.sampling.uptime(),
+            tasks_spawned: count(Home::spawned),
+            tasks_alive: self.homes.iter().map(Home::alive).sum(),
+            tasks_cancelled: count(Home::cancelled),
+            tasks_panicked: count(Home::panicked),
+            driver: self.driver.metrics(),
             workers: self.workers.iter().map(|it| it.counters.snapshot(queued(it))).collect(),
             injected: self.injector.len(),
             asleep: self.idle.asleep(),
@@ -465,6 +480,7 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            stamp: Stamp::default(),
             is_wanted: AtomicBool::new(false),
         }
     }

@@ -389,7 +389,7 @@ impl Presence {
     /// Drops the pinned tasks of this thread, on it.
     pub(crate) fn drop_pinned(&self) {
         self.inbox.close();
-        self.cx.pinned.borrow_mut().clear();
+        self.cx.pinned.borrow_mut().drain(..).for_each(|task| self.scheduler.forget(&task));
         let reason = match self.scheduler.closing.has_begun() {
             true => SHUT_DOWN,
             false => "its thread left the runtime",

@@ -17,6 +17,8 @@ mod fs;
 mod gather;
 mod groups;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod idle;
 mod join;
 mod join_local;
 mod join_macros;
@@ -25,6 +27,7 @@ mod join_set;
 mod kits;
 mod locals;
 mod map_concurrent;
+mod metrics;
 mod nesting;
 mod net;
 mod panics;

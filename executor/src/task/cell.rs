@@ -225,7 +225,10 @@ unsafe fn poll<F: Future, S: Schedule>(
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(JoinError::panicked(info(this), payload)),
+        Err(payload) => {
+            home(this).count_panicked();
+            Err(JoinError::panicked(info(this), payload))
+        }
     };
     // SAFETY: rule S, as above.
     let dropped = unsafe { empty(&this.stage) };
@@ -245,8 +248,13 @@ fn judge<F: Future, S: Schedule>(cell: &Cell<F, S>) {
 
 /// What is known of the task, for an error.
 fn info<F: Future, S: Schedule>(cell: &Cell<F, S>) -> TaskInfo {
+    home(cell).info(cell.header.record())
+}
+
+/// Where the task's memory comes from.
+fn home<F: Future, S: Schedule>(cell: &Cell<F, S>) -> &Home {
     // SAFETY: the home is alive as long as the cell.
-    unsafe { cell.schedule.home().as_ref() }.info(cell.header.record())
+    unsafe { cell.schedule.home().as_ref() }
 }
 
 /// What whoever aborted the task gave as the reason. What was written before the
@@ -255,9 +263,7 @@ fn given_reason<F: Future, S: Schedule>(cell: &Cell<F, S>) -> Option<Reason> {
     if !cell.header.state.is_cancelled() {
         return None;
     }
-    // SAFETY: the home is alive as long as the cell.
-    let home = unsafe { cell.schedule.home().as_ref() };
-    home.reason(cell.header.record()).map(Reason::Given)
+    home(cell).reason(cell.header.record()).map(Reason::Given)
 }
 
 /// Drops what is in the stage, and gives back what that panicked with.
@@ -292,8 +298,14 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
     };
     this.header.take_self_woken();
     let error = match payload {
-        Some(payload) => JoinError::panicked(info, payload),
-        None => JoinError::cancelled(info, given_reason(this).or(reason.map(Reason::Ours))),
+        Some(payload) => {
+            home(this).count_panicked();
+            JoinError::panicked(info, payload)
+        }
+        None => {
+            home(this).count_cancelled();
+            JoinError::cancelled(info, given_reason(this).or(reason.map(Reason::Ours)))
+        }
     };
     // SAFETY: as above; the future is gone.
     unsafe { complete(cell, Err(error)) };

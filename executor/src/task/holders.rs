@@ -45,6 +45,32 @@ impl Task {
         unsafe { (this.vtable.run)(self.0) }
     }
 
+    /// Whether somebody watches how long it waits for its poll.
+    #[inline]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.record().is_marked()
+    }
+
+    /// Somebody does.
+    pub(crate) fn mark(&self) {
+        self.record().mark();
+    }
+
+    /// Nobody does any more.
+    pub(crate) fn unmark(&self) {
+        self.record().unmark();
+    }
+
+    /// A number that no other task has that is to be run.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
+    fn record(&self) -> &Record {
+        // SAFETY: a task that is to be run is alive, since BUSY is ours.
+        unsafe { self.0.as_ref() }.record()
+    }
+
     /// For a slot that holds it as a pointer.
     pub(crate) fn into_raw(self) -> *mut Header {
         self.0.as_ptr()

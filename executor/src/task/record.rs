@@ -32,7 +32,7 @@ use crate::locals::Inherited;
 use std::{mem::ManuallyDrop, panic::Location, ptr, sync::Arc};
 use sync::{
     shim::atomic::{
-        AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
@@ -64,6 +64,8 @@ pub(crate) struct Record {
     polls: AtomicU32,
     id: AtomicU64,
     nature: AtomicU8,
+    /// Whether its wait for a poll is watched: written by who queues or runs it.
+    is_marked: AtomicBool,
     /// One more than the index of its name in the home's list; zero is none.
     name: AtomicU32,
     spawned_at: AtomicPtr<Location<'static>>,
@@ -85,6 +87,7 @@ impl Record {
             polls: AtomicU32::new(0),
             id: AtomicU64::new(0),
             nature: AtomicU8::new(0),
+            is_marked: AtomicBool::new(false),
             name: AtomicU32::new(0),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
             locals: AtomicPtr::new(ptr::null_mut()),
@@ -153,6 +156,23 @@ impl Record {
         // Relaxed: a statistic with one writer.
         self.polls.store(self.polls.load(Relaxed).wrapping_add(1), Relaxed);
         self.wait.clear();
+    }
+
+    /// Whether the task's wait for its poll is watched.
+    #[inline]
+    pub(super) fn is_marked(&self) -> bool {
+        // Relaxed, here and below: goes with the right to run the task.
+        self.is_marked.load(Relaxed)
+    }
+
+    /// It is.
+    pub(super) fn mark(&self) {
+        self.is_marked.store(true, Relaxed);
+    }
+
+    /// It is not any more.
+    pub(super) fn unmark(&self) {
+        self.is_marked.store(false, Relaxed);
     }
 
     /// What kind of task lives here, for its home: `None` if none does.

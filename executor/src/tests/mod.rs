@@ -3,6 +3,7 @@
 //! Every test runs under a time limit: what goes wrong here is most often a hang.
 
 mod contexts;
+mod fairness;
 mod panics;
 mod reasons;
 mod wakes;

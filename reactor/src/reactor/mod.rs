@@ -21,7 +21,7 @@
 //! timers that are then due fire at once.
 
 use crate::{
-    metrics::{Counters, Harvest, Metrics},
+    metrics::{Counters, Harvest},
     poller::{Nap, Poller, scripted::Scripted, system::System},
     registry::Registry,
     seats::{Bed, GetUp, Seats, Unpark},
@@ -39,7 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 use sync::{
-    driver::Seat,
+    driver::{DriverMetrics, Seat},
     shim::{
         self, Lock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -198,8 +198,9 @@ impl Reactor {
 
     /// What it has done so far.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.parts.counters.read(self.parts.registry.sources_count())
+    pub fn metrics(&self) -> DriverMetrics {
+        let timers = self.all_timers().map(|it| it.counts());
+        self.parts.counters.read(self.parts.registry.sources_count(), timers)
     }
 
     /// Lets `resolve` turn names into addresses: for an address that is a host

@@ -42,6 +42,8 @@ pub(crate) struct Heap {
     items: Vec<Item>,
     places: Vec<u32>,
     sequence: u32,
+    /// How often an id was put in.
+    inserted: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,13 +66,17 @@ impl Item {
 
 impl Heap {
     pub(crate) const fn new() -> Self {
-        Self { items: Vec::new(), places: Vec::new(), sequence: SEQUENCE_FIRST }
+        Self { items: Vec::new(), places: Vec::new(), sequence: SEQUENCE_FIRST, inserted: 0 }
     }
 
     /// How many ids are in.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// How often one was put in.
+    pub(crate) fn inserted(&self) -> u64 {
+        self.inserted
     }
 
     /// The earliest deadline.
@@ -87,6 +93,7 @@ impl Heap {
         }
         let item = Item { deadline, sequence: self.take_sequence(), id };
         self.items.push(item);
+        self.inserted += 1;
         self.rise(self.items.len() - 1, item);
     }
 

@@ -1,0 +1,94 @@
+//! Where tasks are watched: on their way into a queue, and at their poll.
+//!
+//! [`metrics`](crate::metrics) says which, and what the figures are. Each worker has a
+//! stamp, and one is for all threads outside.
+
+use crate::{
+    context::Context,
+    desk::Desk,
+    metrics::{SharedSampler, Stamp},
+    scheduler::Scheduler,
+    task::Task,
+};
+use std::time::{Duration, Instant};
+use sync::shim;
+
+/// What is watched outside the workers, and since when the runtime runs.
+#[derive(Debug)]
+pub(crate) struct Sampling {
+    began: Instant,
+    outside: Stamp,
+    sampler: SharedSampler,
+}
+
+impl Sampling {
+    pub(crate) fn new() -> Self {
+        Self { began: shim::now(), outside: Stamp::default(), sampler: SharedSampler::default() }
+    }
+
+    /// How long the runtime runs.
+    pub(crate) fn uptime(&self) -> Duration {
+        shim::now().saturating_duration_since(self.began)
+    }
+
+    /// The same in nanoseconds, and never zero.
+    fn now(&self) -> u64 {
+        u64::try_from(self.uptime().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Scheduler {
+    /// A task is about to be pushed at this desk.
+    #[inline]
+    pub(crate) fn watch_at(&self, desk: &Desk, task: &Task) {
+        if desk.sampler.is_due() {
+            self.watch_now(desk, task);
+        }
+    }
+
+    #[cold]
+    fn watch_now(&self, desk: &Desk, task: &Task) {
+        desk.sampler.rewind();
+        self.watch(&self.workers[desk.index].stamp, task);
+    }
+
+    /// A task is about to be pushed by a thread that is not a worker.
+    pub(crate) fn watch_from_outside(&self, task: &Task) {
+        if self.sampling.sampler.is_due() {
+            self.watch(&self.sampling.outside, task);
+        }
+    }
+
+    fn watch(&self, stamp: &Stamp, task: &Task) {
+        if stamp.set(task.address(), self.sampling.now()) {
+            task.mark();
+        }
+    }
+
+    /// A task will never be polled, which may be one that is watched.
+    pub(crate) fn forget(&self, task: &Task) {
+        if task.is_marked() {
+            self.take_stamp(task);
+        }
+    }
+
+    /// Runs a task that is watched.
+    #[cold]
+    pub(crate) fn run_watched(&self, cx: &Context, task: Task, run: impl FnOnce(Task)) {
+        let began = self.sampling.now();
+        let since = self.take_stamp(&task);
+        run(task);
+        let took = self.sampling.now().saturating_sub(began);
+        // A poll in which the desk was lent is not this worker's.
+        let Some(desk) = cx.desk() else { return };
+        let counters = &self.workers[desk.index].counters;
+        counters.latencies.add(began.saturating_sub(since.unwrap_or(began)));
+        counters.poll_times.add(took);
+    }
+
+    fn take_stamp(&self, task: &Task) -> Option<u64> {
+        task.unmark();
+        let stamps = self.workers.iter().map(|it| &it.stamp).chain([&self.sampling.outside]);
+        stamps.into_iter().find_map(|it| it.take(task.address()))
+    }
+}

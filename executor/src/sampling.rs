@@ -3,39 +3,7 @@
 //! [`metrics`](crate::metrics) says which, and what the figures are. Each worker has a
 //! stamp, and one is for all threads outside.
 
-use crate::{
-    context::Context,
-    desk::Desk,
-    metrics::{SharedSampler, Stamp},
-    scheduler::Scheduler,
-    task::Task,
-};
-use std::time::{Duration, Instant};
-use sync::shim;
-
-/// What is watched outside the workers, and since when the runtime runs.
-#[derive(Debug)]
-pub(crate) struct Sampling {
-    began: Instant,
-    outside: Stamp,
-    sampler: SharedSampler,
-}
-
-impl Sampling {
-    pub(crate) fn new() -> Self {
-        Self { began: shim::now(), outside: Stamp::default(), sampler: SharedSampler::default() }
-    }
-
-    /// How long the runtime runs.
-    pub(crate) fn uptime(&self) -> Duration {
-        shim::now().saturating_duration_since(self.began)
-    }
-
-    /// The same in nanoseconds, and never zero.
-    fn now(&self) -> u64 {
-        u64::try_from(self.uptime().as_nanos()).unwrap_or(u64::MAX).max(1)
-    }
-}
+use crate::{context::Context, desk::Desk, metrics::Stamp, scheduler::Scheduler, task::Task};
 
 impl Scheduler {
     /// A task is about to be pushed at this desk.
@@ -54,7 +22,7 @@ impl Scheduler {
 
     /// A task is about to be pushed by a thread that is not a worker.
     pub(crate) fn watch_from_outside(&self, task: &Task) {
-        if self.sampling.sampler.is_due() {
+        if self.sampling.is_due_outside() {
             self.watch(&self.sampling.outside, task);
         }
     }

@@ -31,9 +31,8 @@ use crate::{
     desk::Desk,
     idle::Idle,
     inbox::{Inbox, Place},
-    metrics::{Counters, Metrics, Stamp},
+    metrics::{Counters, Metrics, Sampling, Stamp},
     queue::{Injector, Slot},
-    sampling::Sampling,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},

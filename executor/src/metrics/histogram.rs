@@ -4,7 +4,7 @@
 //! of the one before, the last all from 34 s on. So a figure read from them is right
 //! to a factor of two, and counting costs a shift and an addition.
 
-use super::counters::Counter;
+use super::counter::Counter;
 use std::{iter, time::Duration};
 
 const BUCKETS: usize = 32;

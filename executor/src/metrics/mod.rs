@@ -1,6 +1,7 @@
 //! What the workers count, and how one looks at it.
 //!
 //! ```text
+//!   counter      counting without a read-modify-write
 //!   counters     what one worker counts
 //!   histogram    how often something took how long
 //!   sampler      which tasks are watched
@@ -30,14 +31,16 @@
 //! * Two times of the clock around each sleep, for the time a worker is busy: it is as
 //!   well known from the polls and the mean of those that were timed.
 
+mod counter;
 mod counters;
 mod display;
 mod histogram;
 mod sampler;
 
-pub(crate) use counters::{Counter, Counters};
+pub(crate) use counter::Counter;
+pub(crate) use counters::Counters;
 pub use histogram::Histogram;
-pub(crate) use sampler::{Sampler, SharedSampler, Stamp};
+pub(crate) use sampler::{Sampler, Sampling, Stamp};
 
 use std::time::Duration;
 use sync::driver::DriverMetrics;

@@ -34,11 +34,17 @@
 //!   that waited for long.
 //! * Every n-th poll exactly: n tasks that take turns show the same one each time.
 
-use std::cell::Cell;
-use sync::shim::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+use sync::shim::{
+    self,
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 /// So many pushes are between two that are watched, on average.
-pub(crate) const GAP_MAX: u64 = 512;
+const GAP_MAX: u64 = 512;
 
 /// At first one push in `1 + pushes / GROWTH` is watched.
 const GROWTH: u64 = 16;
@@ -83,14 +89,14 @@ impl Sampler {
 
 /// The same for threads that share one: some counts are lost, and nobody minds.
 #[derive(Debug, Default)]
-pub(crate) struct SharedSampler {
+struct SharedSampler {
     pushes: AtomicU64,
     next: AtomicU64,
 }
 
 impl SharedSampler {
     /// Counts a push. Whether it is to be watched.
-    pub(crate) fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         // Relaxed, all: a statistic.
         let pushes = self.pushes.load(Relaxed).wrapping_add(1);
         self.pushes.store(pushes, Relaxed);
@@ -99,6 +105,35 @@ impl SharedSampler {
             self.next.store(pushes.wrapping_add(gap(pushes) - 1), Relaxed);
         }
         is_due
+    }
+}
+
+/// What is watched outside the workers, and by which clock.
+#[derive(Debug)]
+pub(crate) struct Sampling {
+    began: Instant,
+    sampler: SharedSampler,
+    pub(crate) outside: Stamp,
+}
+
+impl Sampling {
+    pub(crate) fn new() -> Self {
+        Self { began: shim::now(), sampler: SharedSampler::default(), outside: Stamp::default() }
+    }
+
+    /// How long the runtime runs.
+    pub(crate) fn uptime(&self) -> Duration {
+        shim::now().saturating_duration_since(self.began)
+    }
+
+    /// The same in nanoseconds, and never zero.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.uptime().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Counts a push by a thread that is not a worker. Whether it is to be watched.
+    pub(crate) fn is_due_outside(&self) -> bool {
+        self.sampler.is_due()
     }
 }
 

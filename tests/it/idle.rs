@@ -15,6 +15,9 @@ use std::{
     time::Instant,
 };
 
+/// What the names of the runtime's threads begin with, and no other thread's.
+const THREADS: &str = "sleeper";
+
 /// How often each thread of the runtime, by its number and name, has gone to sleep or
 /// was put to it.
 fn switches() -> BTreeMap<String, u64> {
@@ -27,7 +30,7 @@ fn switches() -> BTreeMap<String, u64> {
         else {
             continue;
         };
-        if !name.starts_with("idle") {
+        if !name.starts_with(THREADS) {
             continue;
         }
         let number = |line: &str| line.split_whitespace().last().unwrap().parse::<u64>().unwrap();
@@ -57,7 +60,7 @@ fn an_idle_runtime_makes_no_system_calls() {
     alone("idle::an_idle_runtime_makes_no_system_calls", || {
         let builder = Builder::new_multi_thread().worker_threads(3);
         // Blocking threads stay: the end of one is not what this is about.
-        let builder = builder.thread_name("idle").thread_keep_alive(Duration::from_secs(600));
+        let builder = builder.thread_name(THREADS).thread_keep_alive(Duration::from_secs(600));
         let runtime = builder.build().unwrap();
         let kept = Arc::new(Mutex::new(None));
         let theirs = kept.clone();

@@ -8,23 +8,29 @@ use crate::{context::Context, desk::Desk, metrics::Stamp, scheduler::Scheduler, 
 impl Scheduler {
     /// A task is about to be pushed at this desk.
     #[inline]
-    pub(crate) fn watch_at(&self, desk: &Desk, task: &Task) {
-        if desk.sampler.is_due() {
-            self.watch_now(desk, task);
+    pub(crate) fn watch_at(&self, desk: &Desk, task: Task) -> Task {
+        match desk.sampler.is_due() {
+            false => task,
+            true => self.watch_now(desk, task),
         }
     }
 
+    /// By value, as the above: whose address is taken does not stay in a register.
     #[cold]
-    fn watch_now(&self, desk: &Desk, task: &Task) {
+    #[inline(never)]
+    fn watch_now(&self, desk: &Desk, task: Task) -> Task {
         desk.sampler.rewind();
-        self.watch(&self.workers[desk.index].stamp, task);
+        self.watch(&self.workers[desk.index].stamp, &task);
+        task
     }
 
     /// A task is about to be pushed by a thread that is not a worker.
-    pub(crate) fn watch_from_outside(&self, task: &Task) {
+    #[inline(never)]
+    pub(crate) fn watch_from_outside(&self, task: Task) -> Task {
         if self.sampling.is_due_outside() {
-            self.watch(&self.sampling.outside, task);
+            self.watch(&self.sampling.outside, &task);
         }
+        task
     }
 
     fn watch(&self, stamp: &Stamp, task: &Task) {
@@ -50,8 +56,8 @@ impl Scheduler {
         // A poll in which the desk was lent is not this worker's.
         let Some(desk) = cx.desk() else { return };
         let counters = &self.workers[desk.index].counters;
-        counters.latencies.add(began.saturating_sub(since.unwrap_or(began)));
-        counters.poll_times.add(took);
+        counters.times.latencies.add(began.saturating_sub(since.unwrap_or(began)));
+        counters.times.polls.add(took);
     }
 
     fn take_stamp(&self, task: &Task) -> Option<u64> {

@@ -178,7 +178,7 @@ impl Scheduler {
 
     /// Queues a task at this thread's own desk.
     fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
-        self.watch_at(desk, &task);
+        let task = self.watch_at(desk, task);
         match why {
             Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {
@@ -195,7 +195,7 @@ impl Scheduler {
 
     /// Queues a task from outside.
     fn inject(&self, task: Task) {
-        self.watch_from_outside(&task);
+        let task = self.watch_from_outside(task);
         if self.injector.push(task) {
             self.wake_for_work();
         }
@@ -257,7 +257,10 @@ impl Scheduler {
             let own = cx.filter(|cx| cx.inbox.as_deref().is_some_and(|it| std::ptr::eq(it, inbox)));
             match own {
                 Some(cx) => {
-                    cx.desk().into_iter().for_each(|desk| self.watch_at(desk, &task));
+                    let task = match cx.desk() {
+                        Some(desk) => self.watch_at(desk, task),
+                        None => task,
+                    };
                     cx.pinned.borrow_mut().push_back(task);
                     None
                 }

@@ -17,7 +17,7 @@
 //!
 //! | on the way of    | instructions                                            |
 //! |------------------|---------------------------------------------------------|
-//! | a push, a poll   | a countdown and a look at the mark: five, of about 340 for a yield |
+//! | a push, a poll   | a countdown, two; a look at the mark, four: of about 340 for a yield |
 //! | a watched task   | three times of the clock, in one of about 512           |
 //! | a spawn          | none: the number from which its id is made is the count |
 //! | the end of a task | none, but for those that were cancelled or panicked    |

@@ -53,6 +53,8 @@ mod group;
 pub mod join_set;
 mod many;
 pub mod map_concurrent;
+#[cfg(feature = "serde")]
+mod metrics;
 pub mod race;
 mod report;
 mod resolve;

@@ -16,15 +16,18 @@
 //! A task made by [`spawn_local`](crate::spawn_local) belongs to its thread and is
 //! dropped there, before `block_on` or `run` returns.
 
+#[cfg(feature = "serde")]
+pub use crate::metrics::SerializableMetrics;
 use executor::BuildError as Error;
 pub use executor::{
-    BuildError, EnterGuard, Flavor, Handle, Id, JoinError, Metrics, Shutdown, ShutdownReport,
-    Stall, TaskInfo, Turn, Unhandled, WorkerMetrics,
+    BuildError, EnterGuard, Flavor, Handle, Histogram, Id, JoinError, Metrics, Shutdown,
+    ShutdownReport, Stall, TaskInfo, Turn, Unhandled, WorkerMetrics,
 };
 use executor::{Executor, JoinHandle, LocalExecutor};
 pub use reactor::{Config as ReactorConfig, Reactor};
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 use sync::driver::Driver;
+pub use sync::driver::DriverMetrics;
 
 /// Owns the threads and tasks of a runtime. Dropping it ends them.
 ///

@@ -8,6 +8,7 @@
 
 use crate::{
     deque,
+    metrics::Sampler,
     rng::Rng,
     task::{Task, Tenant},
 };
@@ -27,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) tenant: Tenant,
     pub(crate) local: deque::Worker<Task>,
     pub(crate) rng: RefCell<Rng>,
+    /// Says which pushes are watched.
+    pub(crate) sampler: Sampler,
     /// Counts turns of the loop.
     pub(crate) tick: Cell<u32>,
     /// How many tasks in a row came from the next-task slot.
@@ -47,6 +50,7 @@ impl Desk {
             tenant,
             local: deque::Worker::new_fifo(),
             rng: RefCell::new(Rng::new(seed)),
+            sampler: Sampler::new(),
             tick: Cell::new(TICK_FIRST),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),

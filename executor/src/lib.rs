@@ -26,6 +26,7 @@
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
 //!             └▶ roll ─▶ inbox
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
+//!   worker, thread ─▶ sampling ─▶ scheduler
 //!   task ─▶ locals
 //! ```
 
@@ -58,6 +59,7 @@ mod models;
 mod queue;
 mod rng;
 mod roll;
+mod sampling;
 #[cfg(all(test, shuttle))]
 mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
@@ -86,7 +88,7 @@ pub use contain::caught;
 pub use defer::{DeferHandle, defer_local};
 pub use executor::{EnterGuard, Executor, Handle, LocalExecutor, WeakHandle};
 pub use locals::{AccessError, InheritedFuture, InheritedKey, LocalKey, TaskLocalFuture};
-pub use metrics::{Metrics, WorkerMetrics};
+pub use metrics::{Histogram, Metrics, WorkerMetrics};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use spawn::{
     TaskBuilder, YieldNow, block_in_place, current_abort_handle, current_task, should_stop, spawn,

@@ -31,7 +31,7 @@ use crate::{
     desk::Desk,
     idle::Idle,
     inbox::{Inbox, Place},
-    metrics::{Counters, Metrics},
+    metrics::{Counters, Metrics, Sampling, Stamp},
     queue::{Injector, Slot},
     roll::Roll,
     task::{
@@ -75,6 +75,7 @@ pub(crate) struct Scheduler {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) vigil: Vigil,
+    pub(crate) sampling: Sampling,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -108,6 +109,9 @@ pub(crate) struct Worker {
     pub(crate) is_active: AtomicBool,
     /// Whether the thread with the older right to its desk waits for it, or it is not
     /// needed any more.
+    /// Of the task that this worker watches.
+    pub(crate) stamp: Stamp,
+    /// Whether the thread with the older right to its desk waits for it.
     pub(crate) is_wanted: AtomicBool,
     /// Its own thread, for pinned tasks.
     pub(crate) roll: Roll,
@@ -143,6 +147,7 @@ impl Scheduler {
                 idle: Idle::with_spares(config.workers, count - config.workers),
                 in_use: AtomicUsize::new(config.workers),
                 vigil: Vigil::new(),
+                sampling: Sampling::new(),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -201,6 +206,7 @@ impl Scheduler {
     /// Queues a task at this thread's own desk.
     #[inline]
     pub(crate) fn queue_here(&self, desk: &Desk, task: Task, why: Why) {
+        let task = self.watch_at(desk, task);
         match why {
             Why::Woken => {
                 if let Some(displaced) = self.workers[desk.index].slot.put(task) {
@@ -216,7 +222,13 @@ impl Scheduler {
     }
 
     /// Queues a task from outside.
-    pub(crate) fn inject(&self, task: Task) {
+    fn inject(&self, task: Task) {
+        let task = self.watch_from_outside(task);
+        self.pass_on(task);
+    }
+
+    /// Gives a task to all workers, which was pushed before, or is pushed just now.
+    pub(crate) fn pass_on(&self, task: Task) {
         if self.injector.push(task) {
             self.wake_for_work();
         }
@@ -278,6 +290,10 @@ impl Scheduler {
             let own = cx.filter(|cx| cx.inbox.as_deref().is_some_and(|it| std::ptr::eq(it, inbox)));
             match own {
                 Some(cx) => {
+                    let task = match cx.desk() {
+                        Some(desk) => self.watch_at(desk, task),
+                        None => task,
+                    };
                     cx.pinned.borrow_mut().push_back(task);
                     None
                 }
@@ -438,7 +454,14 @@ impl Scheduler {
     pub(crate) fn metrics(&self) -> Metrics {
         let pool = self.pool.metrics();
         let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
+        let count = |it: fn(&Home) -> u64| self.homes.iter().map(it).sum();
         Metrics {
+            uptime: self.sampling.uptime(),
+            tasks_spawned: count(Home::spawned),
+            tasks_alive: self.homes.iter().map(Home::alive).sum(),
+            tasks_cancelled: count(Home::cancelled),
+            tasks_panicked: count(Home::panicked),
+            driver: self.driver.metrics(),
             workers: self.peers().iter().map(|it| it.counters.snapshot(queued(it))).collect(),
             injected: self.injector.len(),
             asleep: self.idle.asleep(),
@@ -553,6 +576,7 @@ impl Worker {
             counters: Counters::default(),
             polled: AtomicU64::new(0),
             is_active: AtomicBool::new(false),
+            stamp: Stamp::default(),
             is_wanted: AtomicBool::new(false),
         }
     }

@@ -408,14 +408,19 @@ impl Presence {
             self.scheduler.workers[index].roll.leave(&self.inbox);
         }
         self.inbox.close();
-        self.cx.pinned.borrow_mut().clear();
+        self.forget_pinned();
         let reason = self.scheduler.why_pinned_end();
         while let Some(record) = self.inbox.any_living() {
             // SAFETY: 1: it lives, it is pinned to this thread, which is here and
             // not in its poll. 2: this is its thread.
             unsafe { holders::cancel_in(record, reason) };
         }
-        self.cx.pinned.borrow_mut().clear();
+        self.forget_pinned();
+    }
+
+    /// Empties the queue of this thread's pinned tasks, which never run again.
+    fn forget_pinned(&self) {
+        self.cx.pinned.borrow_mut().drain(..).for_each(|task| self.scheduler.forget(&task));
     }
 }
 

@@ -381,7 +381,7 @@ impl<'a> Rounds<'a> {
         let worker = &self.scheduler.workers[index];
         if !worker.slot.is_empty() {
             self.while_engaged(|it| {
-                worker.slot.take().into_iter().for_each(|task| it.inject(task));
+                worker.slot.take().into_iter().for_each(|task| it.pass_on(task));
             });
         }
         if !worker.stealer.is_empty() {

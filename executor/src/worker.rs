@@ -25,11 +25,24 @@
 //!
 //! # Fairness
 //!
-//! | what                                | waits at most                              |
-//! |-------------------------------------|--------------------------------------------|
-//! | the own queue, behind the slot      | 3 polls in a row                           |
-//! | pinned tasks and own queue          | one poll of the other                      |
-//! | the driver and the runtime's queue  | 61 turns                                   |
+//! Who waits for whom, counted in polls of this worker. Each line has its test in
+//! `tests/fairness.rs`.
+//!
+//! | what waits              | at most                      | for                    | test |
+//! |-------------------------|------------------------------|------------------------|------|
+//! | the own queue           | 3 polls                      | the next-task slot     | `a_pair_in_the_slot_runs_three_times_…` |
+//! | pinned tasks            | 3 polls and one of the queue | the slot               | `a_pair_in_the_slot_does_not_starve_pinned_tasks` |
+//! | pinned tasks, own queue | one poll                     | the other              | `pinned_tasks_and_the_queue_take_turns` |
+//! | a task in the queue     | one poll of each before it   | the queue              | `all_that_is_ready_runs_once_…` |
+//! | the runtime's queue     | 61 turns, then the own queue | the own queue          | `work_from_outside_is_taken_every_61_turns` |
+//! | the own queue           | 32 polls                     | work from outside      | `a_flood_from_outside_does_not_starve_local_work` |
+//! | events and timers       | 61 turns                     | tasks that are ready   | `the_driver_is_asked_every_61_turns_…` |
+//! | all others              | 128 operations               | a task that never waits | `each_poll_has_the_whole_budget` |
+//! | a stuck worker's queue  | until another has nothing    | that worker            | `what_lies_in_the_queue_of_a_stuck_worker_…` |
+//!
+//! 61 is [`LOOK_INTERVAL`], 32 [`BATCH_MAX`], 3 [`SLOT_RUNS_MAX`]; the budget is the
+//! builder's. What a turn lasts is the tasks' business: they yield when their budget is
+//! spent, and a poll that goes on for long is a matter for `spawn_blocking`.
 
 use crate::{
     config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
@@ -129,7 +142,18 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     let workers = scheduler.config.workers;
-    scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
+    let first =
+        scheduler.injector.take_batch(workers, BATCH_MAX, |task| keep(scheduler, desk, task));
+    if first.is_some() {
+        scheduler.workers[desk.index].counters.taken.add(1);
+    }
+    first
+}
+
+/// A task from the runtime's queue is this worker's from now on.
+fn keep(scheduler: &Scheduler, desk: &Desk, task: Task) {
+    scheduler.workers[desk.index].counters.taken.add(1);
+    desk.local.push(task);
 }
 
 /// What others can spare, if we are, or may become, the searcher.
@@ -146,6 +170,7 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
         }
         desk.is_searching.set(true);
     }
+    workers[desk.index].counters.searches.add(1);
     let first = desk.random_below(workers.len());
     let victims = (first..workers.len()).chain(0..first).filter(|it| *it != desk.index);
     for victim in victims {
@@ -173,6 +198,14 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 
 /// Polls a task with a full budget.
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
+    match task.is_marked() {
+        false => poll(scheduler, cx, task),
+        true => scheduler.run_watched(cx, task, |task| poll(scheduler, cx, task)),
+    }
+}
+
+#[inline]
+fn poll(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
     if scheduler.stalls_reported.is_some() {
         note(scheduler, cx, &task);
@@ -186,7 +219,14 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     drop(budget);
     cx.is_polling.set(false);
     scheduler.restore(cx);
-    if let Some(desk) = cx.desk().filter(|_| is_spent) {
+    if is_spent {
+        count_budget_yield(scheduler, cx);
+    }
+}
+
+#[cold]
+fn count_budget_yield(scheduler: &Scheduler, cx: &Context) {
+    if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
     }
 }
@@ -212,7 +252,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
     let workers = scheduler.config.workers;
-    scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
+    scheduler.injector.move_batch(workers, BATCH_MAX, |task| keep(scheduler, desk, task));
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {

@@ -5,7 +5,7 @@
 
 use crate::{context, reactor::Reactor, slack};
 use std::time::Instant;
-use sync::driver::{Driver, Seat};
+use sync::driver::{Driver, DriverMetrics, Seat};
 
 impl Driver for Reactor {
     fn attach(&self, seat: Seat) {
@@ -57,6 +57,10 @@ impl Driver for Reactor {
 
     fn advance_idle(&self) -> bool {
         self.jump_to_next_deadline()
+    }
+
+    fn metrics(&self) -> DriverMetrics {
+        self.metrics()
     }
 
     fn close(&self) {

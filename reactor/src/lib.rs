@@ -41,7 +41,6 @@ mod wakers;
 
 pub use async_fd::{AsyncFd, AsyncIo, NotReady, Readiness, ReadyGuard};
 pub use context::EnterGuard;
-pub use metrics::Metrics;
 pub use poller::{Nap, scripted::Scripted};
 pub use reactor::{Config, Reactor};
 pub use readiness::{Interest, Ready};

@@ -1,6 +1,9 @@
 //! How much came from outside, and how often we went to look.
 
-use sync::shim::atomic::{AtomicU64, Ordering::Relaxed};
+use sync::{
+    driver::DriverMetrics,
+    shim::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// The counters of one reactor. Added to once per turn, not once per event.
 #[derive(Debug, Default)]
@@ -51,16 +54,28 @@ impl Counters {
         add(&self.wakes, count);
     }
 
-    pub(crate) fn read(&self, sources: usize) -> Metrics {
-        Metrics {
-            turns: self.turns.load(Relaxed),
-            sleeps: self.sleeps.load(Relaxed),
-            events: self.events.load(Relaxed),
-            events_stale: self.events_stale.load(Relaxed),
-            timers_fired: self.timers_fired.load(Relaxed),
-            wakes: self.wakes.load(Relaxed),
-            sources,
-        }
+    /// `timers`: of each who has some, how many are set and how many ever were.
+    pub(crate) fn read(
+        &self,
+        sources: usize,
+        timers: impl Iterator<Item = (usize, u64)>,
+    ) -> DriverMetrics {
+        let (timers, set) = timers.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let mut metrics = DriverMetrics::default();
+        metrics.turns = self.turns.load(Relaxed);
+        metrics.sleeps = self.sleeps.load(Relaxed);
+        metrics.events = self.events.load(Relaxed);
+        metrics.events_stale = self.events_stale.load(Relaxed);
+        metrics.wakes = self.wakes.load(Relaxed);
+        metrics.sources = sources;
+        metrics.timers = timers;
+        metrics.timers_set = set;
+        metrics.timers_fired = self.timers_fired.load(Relaxed);
+        // Those that are neither set nor fired: nobody counts at a cancellation, which
+        // may be on any thread.
+        let ended = set.saturating_sub(timers as u64);
+        metrics.timers_cancelled = ended.saturating_sub(metrics.timers_fired);
+        metrics
     }
 }
 
@@ -69,24 +84,4 @@ fn add(counter: &AtomicU64, count: usize) {
         // Relaxed: a statistic.
         counter.fetch_add(count as u64, Relaxed);
     }
-}
-
-/// What a [`Reactor`](crate::Reactor) has done so far. Counters wrap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Metrics {
-    /// How often it looked for events or due timers.
-    pub turns: u64,
-    /// How often a thread went to sleep in it.
-    pub sleeps: u64,
-    /// Events that came from the poller.
-    pub events: u64,
-    /// Those among them whose source had gone: they woke nobody.
-    pub events_stale: u64,
-    /// Timers that were due.
-    pub timers_fired: u64,
-    /// Wakers called.
-    pub wakes: u64,
-    /// Sources that are registered now.
-    pub sources: usize,
 }

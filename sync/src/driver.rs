@@ -113,10 +113,91 @@ pub trait Driver: Send + Sync + 'static {
         false
     }
 
+    /// What it has counted. By default, nothing.
+    fn metrics(&self) -> DriverMetrics {
+        DriverMetrics::default()
+    }
+
     /// The runtime ends: every registration fails from now on with a
     /// recognisable error, and those who wait for one are woken. Parking and
     /// timers go on working for threads that are still attached.
     fn close(&self);
+}
+
+/// What a [`Driver`] has counted since it was built, and what is true at this moment.
+/// Counters wrap. `Display` shows it as two lines.
+///
+/// # Examples
+///
+/// ```
+/// use bowerbird_sync::driver::DriverMetrics;
+///
+/// let (mut before, mut after) = (DriverMetrics::default(), DriverMetrics::default());
+/// (before.events, after.events, after.timers) = (10, 17, 3);
+/// let during = after.since(&before);
+/// assert_eq!((during.events, during.timers), (7, 3));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriverMetrics {
+    /// How often it looked for events or due timers.
+    pub turns: u64,
+    /// How often a thread went to sleep in it.
+    pub sleeps: u64,
+    /// Events that came from the operating system.
+    pub events: u64,
+    /// Those among them whose source had gone: they woke nobody. Many: sources are
+    /// dropped while much comes in.
+    pub events_stale: u64,
+    /// Wakers it called.
+    pub wakes: u64,
+    /// Sources of events that are registered now: sockets, pipes, children. If it grows
+    /// for ever, connections are kept that nobody uses.
+    pub sources: usize,
+    /// Timers that are set now.
+    pub timers: usize,
+    /// Timers that were set.
+    pub timers_set: u64,
+    /// Timers that fired, being due.
+    pub timers_fired: u64,
+    /// Timers that were cancelled before they were due. Most timeouts are.
+    pub timers_cancelled: u64,
+}
+
+impl DriverMetrics {
+    /// What was counted since `earlier`; sources and timers stay as they are here.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            turns: self.turns.wrapping_sub(earlier.turns),
+            sleeps: self.sleeps.wrapping_sub(earlier.sleeps),
+            events: self.events.wrapping_sub(earlier.events),
+            events_stale: self.events_stale.wrapping_sub(earlier.events_stale),
+            wakes: self.wakes.wrapping_sub(earlier.wakes),
+            sources: self.sources,
+            timers: self.timers,
+            timers_set: self.timers_set.wrapping_sub(earlier.timers_set),
+            timers_fired: self.timers_fired.wrapping_sub(earlier.timers_fired),
+            timers_cancelled: self.timers_cancelled.wrapping_sub(earlier.timers_cancelled),
+        }
+    }
+}
+
+impl fmt::Display for DriverMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { turns, sleeps, events, events_stale, sources, .. } = self;
+        let Self { timers, timers_set, timers_fired, timers_cancelled, .. } = self;
+        writeln!(
+            f,
+            "driver       {turns} turns, {sleeps} sleeps, {events} events ({events_stale} stale), \
+             {sources} sources"
+        )?;
+        write!(
+            f,
+            "timers       {timers} set now of {timers_set} ({timers_fired} fired, \
+             {timers_cancelled} cancelled)"
+        )
+    }
 }
 
 /// A [`Driver`] with no I/O and no timers: its threads sleep until unparked.

@@ -6,7 +6,7 @@ use bowerbird::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Reactor, Runtime},
     spawn, spawn_blocking,
-    sync::driver::{Driver, Seat, ThreadDriver},
+    sync::driver::{Driver, DriverMetrics, Seat, ThreadDriver},
     time::sleep,
     yield_now,
 };
@@ -98,6 +98,10 @@ impl Driver for Wrapping {
 
     fn advance_idle(&self) -> bool {
         self.reactor.advance_idle()
+    }
+
+    fn metrics(&self) -> DriverMetrics {
+        self.reactor.metrics()
     }
 
     fn close(&self) {

@@ -155,7 +155,7 @@ fn nothing_and_one_can_be_gathered() {
     limited(|| {
         let runtime = crate::stage::single();
         runtime.block_on(async {
-            assert_eq!(gather(Vec::<std::future::Ready<u8>>::new()).await, []);
+            assert!(gather(Vec::<std::future::Ready<u8>>::new()).await.is_empty());
             assert_eq!(gather((ready(1),)).await, (1,));
             assert_eq!(gather([ready(1); 1]).await, [1]);
             let none = Vec::<std::future::Ready<Result<u8, u8>>>::new();

@@ -17,6 +17,8 @@ mod fs;
 mod gather;
 mod groups;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod idle;
 mod join;
 mod join_local;
 mod join_macros;
@@ -26,6 +28,7 @@ mod kits;
 mod lessons;
 mod locals;
 mod map_concurrent;
+mod metrics;
 mod nesting;
 mod net;
 mod panics;

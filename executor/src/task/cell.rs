@@ -320,8 +320,12 @@ unsafe fn poll<F: Future, S: Schedule>(
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
-        // SAFETY: alive, as above.
-        Err(payload) => Err(JoinError::panicked(unsafe { place.info() }, payload)),
+        Err(payload) => {
+            // SAFETY: alive, as above.
+            unsafe { place.home_ref() }.count_panicked();
+            // SAFETY: as above.
+            Err(JoinError::panicked(unsafe { place.info() }, payload))
+        }
     };
     // SAFETY: rule S, as above.
     if let Some(payload) = unsafe { empty(place) } {
@@ -407,8 +411,14 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
     };
     this.header.take_self_woken();
     let error = match payload {
-        Some(payload) => JoinError::panicked(info, payload),
+        Some(payload) => {
+            // SAFETY: as above.
+            unsafe { place.home_ref() }.count_panicked();
+            JoinError::panicked(info, payload)
+        }
         None => {
+            // SAFETY: as above.
+            unsafe { place.home_ref() }.count_cancelled();
             // SAFETY: as above.
             let given = unsafe { given_reason(place) };
             JoinError::cancelled(info, given.or(reason.map(Reason::Ours)))

@@ -47,8 +47,34 @@ impl Task {
 
     /// Its id, for whoever is about to run it.
     pub(crate) fn id(&self) -> Id {
+        self.record().id()
+    }
+
+    /// Whether somebody watches how long it waits for its poll.
+    #[inline]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.record().is_marked()
+    }
+
+    /// Somebody does.
+    pub(crate) fn mark(&self) {
+        self.record().mark();
+    }
+
+    /// Nobody does any more.
+    pub(crate) fn unmark(&self) {
+        self.record().unmark();
+    }
+
+    /// A number that no other task has that is to be run.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
+    #[inline]
+    fn record(&self) -> &Record {
         // SAFETY: BUSY is ours, so the cell is alive, and with it its home.
-        unsafe { record_of(self.0) }.id()
+        unsafe { record_of(self.0) }
     }
 
     /// For a slot that holds it as a pointer.

@@ -46,11 +46,11 @@
 //!
 //! # Who may touch what
 //!
-//! | what                         | who                                        |
-//! |------------------------------|--------------------------------------------|
-//! | free lists, `live`, `serial` | the tenant: one value, held by one thread  |
-//! | `returns`, `out`             | anybody                                    |
-//! | chunks                       | under their lock                           |
+//! | what                          | who                                       |
+//! |-------------------------------|-------------------------------------------|
+//! | free lists, `live`, `spawned` | the tenant: one value, held by one thread |
+//! | `returns`, `out`, counts of ends | anybody                                |
+//! | chunks                        | under their lock                          |
 //!
 //! # Synchronization edges
 //!
@@ -73,6 +73,7 @@ use super::{
     info::{Id, Nature, TaskInfo},
     record::Record,
 };
+use crate::metrics::Counter;
 use std::{
     alloc::{self, Layout},
     any::Any,
@@ -86,7 +87,7 @@ use std::{
 use sync::shim::{
     Lock,
     atomic::{
-        AtomicI64, AtomicPtr,
+        AtomicI64, AtomicPtr, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -171,6 +172,10 @@ pub(crate) struct Home {
     /// `OPEN` while the tenant counts; after the close, how many cells are out.
     out: AtomicI64,
     keep: Lock<Option<Keep>>,
+    /// Tasks made: the tenant's.
+    spawned: Counter,
+    cancelled: AtomicU64,
+    panicked: AtomicU64,
     chunks: Lock<Vec<NonNull<Chunk>>>,
     /// The names of the tasks that have one.
     names: Lock<BTreeMap<Id, Arc<str>>>,
@@ -203,6 +208,9 @@ impl Home {
             returns: AtomicPtr::new(ptr::null_mut()),
             out: AtomicI64::new(OPEN),
             keep: Lock::new(None),
+            spawned: Counter::default(),
+            cancelled: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
             chunks: Lock::new(vec![]),
             names: Lock::new(BTreeMap::new()),
             reasons: Lock::new(BTreeMap::new()),
@@ -309,6 +317,44 @@ impl Home {
         if record.is_named() {
             self.forget_name(record.id());
         }
+    }
+
+    /// How many tasks were made.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.spawned.get()
+    }
+
+    /// One was cancelled.
+    pub(super) fn count_cancelled(&self) {
+        // Relaxed, here and below: a statistic.
+        self.cancelled.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// One has panicked.
+    pub(super) fn count_panicked(&self) {
+        self.panicked.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn panicked(&self) -> u64 {
+        self.panicked.load(Relaxed)
+    }
+
+    /// How many tasks live here, by a look at each record.
+    pub(crate) fn alive(&self) -> usize {
+        let mut alive = 0;
+        for index in 0.. {
+            // One chunk at a time: the tenant may need another one now.
+            let chunk = self.chunks.lock().get(index).copied();
+            let Some(chunk) = chunk else { break };
+            // SAFETY: records live as long as the home.
+            let records = Chunk::records(chunk).map(|it| unsafe { it.as_ref() });
+            alive += records.filter(|it| it.living().is_some()).count();
+        }
+        alive
     }
 
     /// Every task that lives here at this moment.
@@ -425,7 +471,6 @@ pub(crate) struct Tenant {
     free: [Cell<*mut Record>; CLASSES],
     /// Cells taken and, as far as we know, not returned.
     live: Cell<i64>,
-    serial: Cell<u64>,
 }
 
 // SAFETY: it is the only one of its home, and moves as a whole; what it points to
@@ -440,12 +485,7 @@ impl Tenant {
     /// 1. `home` has no other tenant.
     /// 2. It outlives this one, and does not move.
     pub(crate) unsafe fn new(home: NonNull<Home>) -> Self {
-        Self {
-            home,
-            free: array::from_fn(|_| Cell::new(ptr::null_mut())),
-            live: Cell::new(0),
-            serial: Cell::new(0),
-        }
+        Self { home, free: array::from_fn(|_| Cell::new(ptr::null_mut())), live: Cell::new(0) }
     }
 
     pub(crate) fn home(&self) -> NonNull<Home> {
@@ -460,8 +500,7 @@ impl Tenant {
     /// An id that no other task of the runtime has.
     pub(crate) fn next_id(&self) -> Id {
         let home = self.home_ref();
-        let serial = self.serial.get();
-        self.serial.set(serial + 1);
+        let serial = home.spawned.add(1) - 1;
         Id::new(serial * u64::from(home.stride) + u64::from(home.index) + 1)
     }
 

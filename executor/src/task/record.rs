@@ -21,7 +21,7 @@
 //! | edge | released by         | acquired by      | what crosses                     |
 //! |------|---------------------|------------------|----------------------------------|
 //! | R1   | [`Record::be_born`] | [`Record::read`] | the fields of one life           |
-//! | R2   | [`Record::be_born`] | [`Record::read`] | that a life is over before the next one's fields are seen |
+//! | R2   | [`Record::be_born`], [`Record::mark`] | [`Record::read`] | that a life is over before the next one's fields are seen |
 //!
 //! # Size
 //!
@@ -68,19 +68,21 @@ pub(crate) struct Record {
     /// Odd while a task lives here.
     generation: AtomicU32,
     polls: AtomicU32,
-    /// What never changes in a life: see [`Tag`].
+    /// What does not change in a life, but for the mark: see [`Tag`].
     tag: AtomicU64,
     spawned_at: AtomicPtr<Location<'static>>,
     pub(super) wait: wait_site::Record,
 }
 
-/// A task's id, what kind it is of, and whether it has a name. 52 bits of id last for
-/// fourteen years at ten million spawns a second.
+/// A task's id, what kind it is of, whether it has a name, and whether its wait for a
+/// poll is watched. 52 bits of id last for fourteen years at ten million spawns a second.
 #[derive(Clone, Copy, Debug)]
 struct Tag(u64);
 
 const NATURE: u64 = 0b11;
 const NAMED: u64 = 1 << 2;
+/// Written by whoever has the right to run the task, and nobody else meanwhile.
+const MARKED: u64 = 1 << 3;
 /// The id begins here.
 const ID_SHIFT: u32 = 12;
 
@@ -147,9 +149,32 @@ impl Record {
         self.wait.clear();
     }
 
+    /// Whether the task's wait for its poll is watched.
+    #[inline]
+    pub(super) fn is_marked(&self) -> bool {
+        self.tag().0 & MARKED != 0
+    }
+
+    /// It is. The caller has the right to run the task.
+    pub(super) fn mark(&self) {
+        self.set_tag(self.tag().0 | MARKED);
+    }
+
+    /// It is not any more. As [`mark`](Self::mark).
+    pub(super) fn unmark(&self) {
+        self.set_tag(self.tag().0 & !MARKED);
+    }
+
+    fn set_tag(&self, tag: u64) {
+        // R2: another thread than that of `be_born` writes the id here once more. Who
+        // sees it has to see the generation that is above it, too.
+        self.tag.store(tag, Release);
+    }
+
     /// What kind of task lives here, for its home: `None` if none does.
     pub(super) fn living(&self) -> Option<Nature> {
-        // Relaxed, both: asked by the home's owner when nobody else runs tasks.
+        // Relaxed, both: asked by the home's owner when nobody else runs tasks, or for a
+        // count, which is of no moment in particular.
         let alive = self.generation.load(Relaxed) % 2 == 1;
         alive.then(|| self.tag().nature())
     }

@@ -4,6 +4,7 @@
 
 mod blocking;
 mod contexts;
+mod fairness;
 mod panics;
 mod pinned;
 mod reasons;

@@ -27,7 +27,7 @@ pub use self::config::Config;
 
 use self::orphans::Orphans;
 use crate::{
-    metrics::{Counters, Harvest, Metrics},
+    metrics::{Counters, Harvest},
     poller::{Nap, Poller},
     registry::Registry,
     seats::{Bed, GetUp, Seats, Unpark},
@@ -45,7 +45,7 @@ use std::{
     time::{Duration, Instant},
 };
 use sync::{
-    driver::Seat,
+    driver::{DriverMetrics, Seat},
     shim::{self, Lock},
 };
 
@@ -131,8 +131,9 @@ impl Reactor {
 
     /// What it has done so far.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.parts.counters.read(self.parts.registry.sources_count())
+    pub fn metrics(&self) -> DriverMetrics {
+        let timers = self.all_timers().map(|it| it.counts());
+        self.parts.counters.read(self.parts.registry.sources_count(), timers)
     }
 
     /// Lets `resolve` turn names into addresses: for an address that is a host

@@ -62,6 +62,8 @@ pub(super) struct Agenda {
     heap: Heap,
     places: Places,
     sequence: u32,
+    /// How often an id was put in.
+    inserted: u64,
 }
 
 impl Agenda {
@@ -71,13 +73,18 @@ impl Agenda {
             heap: Heap::new(),
             places: Places::new(),
             sequence: SEQUENCE_FIRST,
+            inserted: 0,
         }
     }
 
     /// How many ids are in.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.lanes.iter().map(Lane::len).sum::<usize>() + self.heap.len()
+    }
+
+    /// How often one was put in.
+    pub(super) fn inserted(&self) -> u64 {
+        self.inserted
     }
 
     /// The earliest deadline.
@@ -89,6 +96,7 @@ impl Agenda {
     pub(super) fn insert(&mut self, id: u32, deadline: u64) {
         debug_assert!(self.places.get(id).is_none(), "{id} is in already");
         self.places.admit(id);
+        self.inserted += 1;
         self.put(id, deadline);
     }
 

@@ -23,7 +23,7 @@ impl Heap {
         Self { items: Vec::new() }
     }
 
-    #[cfg(test)]
+    /// How many items it holds.
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }

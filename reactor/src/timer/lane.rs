@@ -89,7 +89,7 @@ impl Lane {
         HOLES_FEW < self.holes && self.items.len() < self.holes * 4
     }
 
-    #[cfg(test)]
+    /// How many items it holds.
     pub(super) fn len(&self) -> usize {
         self.items.len() - self.holes
     }

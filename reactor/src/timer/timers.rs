@@ -19,9 +19,8 @@
 //! take it, nor does it touch the agenda, whose cache lines are the seat's: it
 //! decides the matter on the timer's state word and puts the node on the stack
 //! of returned ones, which the next to fire, to run short of nodes or to ask for
-//! the earliest deadline drains.
-//! Which thread is the seat's is a guess (the last one to set a timer): a wrong
-//! one costs time only.
+//! the earliest deadline drains. Which thread is the seat's is a guess (the last
+//! one to set a timer): a wrong one costs time only.
 //!
 //! # Who keeps the ledger
 //!
@@ -166,10 +165,11 @@ impl Timers {
         self.ledger.queue.lock().chunks.len() * CHUNK_LENGTH
     }
 
-    /// Timers that neither fired nor were cancelled.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.ledger.queue.lock().agenda.len()
+    /// How many timers are set, and how many ever were.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        let mut queue = self.ledger.queue.lock();
+        self.ledger.drain(&mut queue);
+        (queue.agenda.len(), queue.agenda.inserted())
     }
 }
 

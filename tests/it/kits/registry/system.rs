@@ -168,7 +168,7 @@ fn on<F: Future<Output = ()> + 'static>(
         close();
         check();
         stage.poll();
-        assert_eq!(children(), [], "zombies");
+        assert_eq!(children(), Vec::<libc::pid_t>::new(), "zombies");
         stage.check();
     });
     Subject { future: Box::pin(future), step, check }

@@ -1,0 +1,44 @@
+//! What one worker counts.
+
+use super::{WorkerMetrics, counter::Counter, histogram::Buckets};
+
+/// The counters of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) polls: Counter,
+    pub(crate) searches: Counter,
+    pub(crate) steals: Counter,
+    pub(crate) taken: Counter,
+    pub(crate) parks: Counter,
+    pub(crate) wakes: Counter,
+    pub(crate) budget_yields: Counter,
+    pub(crate) events: Counter,
+    /// Elsewhere, so that it takes a shift to find a worker's counters.
+    pub(crate) times: Box<Times>,
+}
+
+/// The times of tasks that were watched.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) polls: Buckets,
+    /// How long they had been ready before.
+    pub(crate) latencies: Buckets,
+}
+
+impl Counters {
+    pub(crate) fn snapshot(&self, queued: usize) -> WorkerMetrics {
+        WorkerMetrics {
+            polls: self.polls.get(),
+            searches: self.searches.get(),
+            steals: self.steals.get(),
+            taken: self.taken.get(),
+            parks: self.parks.get(),
+            wakes: self.wakes.get(),
+            budget_yields: self.budget_yields.get(),
+            events: self.events.get(),
+            queued,
+            poll_times: self.times.polls.snapshot(),
+            latencies: self.times.latencies.snapshot(),
+        }
+    }
+}

@@ -197,6 +197,8 @@ unsafe impl Schedule for OnPool {
         // Relaxed: as above.
         let ticket = Ticket(self.ticket.load(Relaxed));
         let waiting = scheduler.pool.withdraw(ticket, |job| job.is(id));
+        // Relaxed: a statistic.
+        scheduler.blocking_cancelled.fetch_add(1, Relaxed);
         cancel();
         // A virtual clock stands still until the closure is gone.
         waiting.into_iter().for_each(BlockingJob::forget);

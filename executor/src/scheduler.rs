@@ -31,7 +31,7 @@ use crate::{
     desk::Desk,
     idle::Idle,
     inbox::{Inbox, Place},
-    metrics::{Counters, Metrics, Sampling, Stamp},
+    metrics::{Counters, Metrics, Rescues, Sampling, Stamp, WorkerMetrics},
     queue::{Injector, Slot},
     roll::Roll,
     task::{
@@ -76,6 +76,9 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Idle,
     pub(crate) vigil: Vigil,
     pub(crate) sampling: Sampling,
+    pub(crate) rescues: Rescues,
+    /// Closures cancelled that nobody had begun.
+    pub(crate) blocking_cancelled: AtomicU64,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -148,6 +151,8 @@ impl Scheduler {
                 in_use: AtomicUsize::new(config.workers),
                 vigil: Vigil::new(),
                 sampling: Sampling::new(),
+                rescues: Rescues::default(),
+                blocking_cancelled: AtomicU64::new(0),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -453,7 +458,6 @@ impl Scheduler {
 
     pub(crate) fn metrics(&self) -> Metrics {
         let pool = self.pool.metrics();
-        let queued = |it: &Worker| it.stealer.len() + usize::from(!it.slot.is_empty());
         let count = |it: fn(&Home) -> u64| self.homes.iter().map(it).sum();
         Metrics {
             uptime: self.sampling.uptime(),
@@ -462,17 +466,30 @@ impl Scheduler {
             tasks_cancelled: count(Home::cancelled),
             tasks_panicked: count(Home::panicked),
             driver: self.driver.metrics(),
-            workers: self.peers().iter().map(|it| it.counters.snapshot(queued(it))).collect(),
+            workers: (0..self.peers().len()).map(|it| self.worker_metrics(it)).collect(),
+            // Relaxed, here and below: statistics.
+            spares: self.peers().iter().filter(|it| it.is_active.load(Relaxed)).count(),
             injected: self.injector.len(),
             asleep: self.idle.asleep(),
+            stalls: self.rescues.stalls.get(),
+            rescued_tasks: self.rescues.tasks.get(),
+            rescued_events: self.rescues.events.get(),
+            spares_started: self.rescues.spares.get(),
             blocking_threads: pool.threads,
             blocking_idle: pool.idle,
             blocking_queued: pool.queued,
             blocking_running: pool.running,
+            blocking_cancelled: self.blocking_cancelled.load(Relaxed),
             blocking_threads_peak: pool.threads_peak,
             blocking_threads_started: pool.started_total,
             blocking_starts_failed: pool.starts_failed_total,
         }
+    }
+
+    fn worker_metrics(&self, index: usize) -> WorkerMetrics {
+        let worker = &self.workers[index];
+        let queued = worker.stealer.len() + usize::from(!worker.slot.is_empty());
+        WorkerMetrics { is_spare: self.is_spare(index), ..worker.counters.snapshot(queued) }
     }
 
     // ── the end ───────────────────────────────────────────────────────────────

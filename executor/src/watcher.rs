@@ -157,6 +157,8 @@ struct Seen {
     is: Is,
     /// Whether a sleeper was sent to lead in its place.
     is_covered: bool,
+    /// Whether this stall was counted.
+    is_counted: bool,
 }
 
 /// Where a worker is.
@@ -192,7 +194,7 @@ enum Nap {
 impl<'a> Rounds<'a> {
     fn new(scheduler: &'a Arc<Scheduler>) -> Self {
         let now = shim::now();
-        let unseen = Seen { polls: 0, since: now, progress: 0, is: Is::Absent, is_covered: false };
+        let unseen = Seen::new(0, now, 0, Is::Absent);
         let count = scheduler.workers.len();
         Self {
             scheduler,
@@ -273,7 +275,7 @@ impl<'a> Rounds<'a> {
                 self.quiet_since = now;
             }
             if progress > 0 || is != Is::Awake || seen.is != Is::Awake {
-                *seen = Seen { polls, since: now, progress, is, is_covered: false };
+                *seen = Seen::new(polls, now, progress, is);
             }
         }
     }
@@ -310,7 +312,11 @@ impl<'a> Rounds<'a> {
                 continue;
             }
             self.serve_timers(index);
-            if seen.is_stuck(now) && is_anybody_there {
+            if !seen.is_stuck(now) {
+                continue;
+            }
+            self.count(index);
+            if is_anybody_there {
                 self.free_tasks(index);
                 // Whoever led the poller and left it to be stuck leads no more: who
                 // wakes and finds nothing sleeps again as the leader.
@@ -338,7 +344,9 @@ impl<'a> Rounds<'a> {
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            let _without = thread::start_spare(self.scheduler, index);
+            if thread::start_spare(self.scheduler, index).is_ok() {
+                self.scheduler.rescues.spares.add(1);
+            }
         }
     }
 
@@ -376,12 +384,23 @@ impl<'a> Rounds<'a> {
         self.scheduler.config.workers..self.workers.len()
     }
 
+    /// One more stall, if it was not seen before.
+    fn count(&mut self, index: usize) {
+        let seen = &mut self.workers[index];
+        if !seen.is_counted {
+            seen.is_counted = true;
+            self.scheduler.rescues.stalls.add(1);
+        }
+    }
+
     /// What waits for a stuck worker goes to others.
     fn free_tasks(&mut self, index: usize) {
         let worker = &self.scheduler.workers[index];
         if !worker.slot.is_empty() {
             self.while_engaged(|it| {
-                worker.slot.take().into_iter().for_each(|task| it.pass_on(task));
+                let Some(task) = worker.slot.take() else { return };
+                it.rescues.tasks.add(1);
+                it.pass_on(task);
             });
         }
         if !worker.stealer.is_empty() {
@@ -405,7 +424,8 @@ impl<'a> Rounds<'a> {
     }
 
     fn look_at_driver(&mut self, seat: Seat) {
-        self.while_engaged(|it| it.harvest(|driver| driver.poll(seat, HARVEST_BUSY)));
+        let events = self.while_engaged(|it| it.harvest(|driver| driver.poll(seat, HARVEST_BUSY)));
+        self.scheduler.rescues.events.add(events as u64);
     }
 
     /// What is moved here is in nobody's queue for a moment, in which no virtual clock
@@ -479,6 +499,10 @@ impl<'a> Rounds<'a> {
 }
 
 impl Seen {
+    fn new(polls: u64, since: Instant, progress: u64, is: Is) -> Self {
+        Self { polls, since, progress, is, is_covered: false, is_counted: false }
+    }
+
     fn is_stuck(&self, now: Instant) -> bool {
         self.is == Is::Awake && now.saturating_duration_since(self.since) >= STALL
     }

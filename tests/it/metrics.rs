@@ -10,8 +10,10 @@ use bowerbird::{
     yield_now,
 };
 use std::{
-    future::pending,
-    sync::{Arc, Barrier},
+    future::{Future, pending},
+    pin::pin,
+    sync::{Arc, Barrier, mpsc},
+    task::{Context, Wake, Waker},
     thread,
 };
 
@@ -109,8 +111,10 @@ fn samples_are_a_small_part_of_what_is_polled() {
         assert!(polls >= 200_000, "{polls}");
         assert!((200..=800).contains(&samples), "{samples} of {polls}");
         assert_eq!(metrics.latencies().count(), samples, "each has both figures");
-        let busy = metrics.workers[0].busy();
-        assert!(Duration::ZERO < busy && busy <= metrics.uptime * 4, "{metrics}");
+        assert!(metrics.workers[0].busy() > Duration::ZERO);
+        // The mean has no such bound: the system may have interrupted one of those timed.
+        let half = metrics.poll_times().quantile(0.5).unwrap() * (polls / 2) as u32;
+        assert!(half <= metrics.uptime * 2, "{metrics}");
     });
 }
 
@@ -153,6 +157,80 @@ fn a_local_task_that_is_dropped_in_the_queue_does_not_blind_the_worker() {
             });
             assert!(samples() > before, "round {round}");
         }
+    });
+}
+
+#[test]
+fn stalls_and_what_is_rescued_from_them_are_counted() {
+    limited(|| {
+        let builder = Builder::new_multi_thread().worker_threads(1).spare_workers(1);
+        let runtime = builder.build().unwrap();
+        let task = runtime.spawn(async {
+            let (woken, has_begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let (waits, begins) = (woken.clone(), has_begun.clone());
+            let (say, said) = mpsc::channel();
+            let waiter = spawn(async move {
+                begins.notify_one();
+                waits.notified().await;
+                say.send(()).unwrap();
+            });
+            has_begun.notified().await;
+            // It lies in the slot of this worker, and is waited for in a blocking way.
+            woken.notify_one();
+            said.recv().unwrap();
+            waiter.await.unwrap();
+        });
+        runtime.block_on(task).unwrap();
+        // The watcher counts a thread when it has been started.
+        while runtime.handle().metrics().spares_started == 0 {
+            thread::yield_now();
+        }
+        let metrics = runtime.handle().metrics();
+        assert!(metrics.stalls >= 1 && metrics.rescued_tasks >= 1, "{metrics}");
+        let is_spare: Vec<_> = metrics.workers.iter().map(|it| it.is_spare).collect();
+        assert_eq!(is_spare, [false, true]);
+        assert!(metrics.workers[1].polls >= 1, "{metrics}");
+        assert!(metrics.to_string().contains("\n    +1 "), "{metrics}");
+        // It goes when it is not needed, and what it has counted stays.
+        while runtime.handle().metrics().spares > 0 {
+            thread::yield_now();
+        }
+        let later = runtime.handle().metrics();
+        assert!(later.workers[1].is_spare && later.workers[1].polls >= metrics.workers[1].polls);
+    });
+}
+
+#[test]
+fn timers_that_the_watcher_fires_are_counted() {
+    struct Call(mpsc::Sender<()>);
+
+    impl Wake for Call {
+        fn wake(self: Arc<Self>) {
+            // Nobody listens any more at the end.
+            let _ = self.0.send(());
+        }
+    }
+
+    limited(|| {
+        let builder = Builder::new_multi_thread().worker_threads(1).spare_workers(0);
+        let runtime = builder.build().unwrap();
+        let (done, is_done) = mpsc::channel();
+        drop(runtime.spawn(async move {
+            let (call, called) = mpsc::channel();
+            let waker = Waker::from(Arc::new(Call(call)));
+            let mut nap = pin!(sleep(Duration::from_millis(1)));
+            assert!(nap.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            called.recv().unwrap();
+            done.send(()).unwrap();
+        }));
+        // Not in `block_on`: a guest may fire the timers of others.
+        is_done.recv().unwrap();
+        // They are counted when their wakers have been called.
+        while runtime.handle().metrics().rescued_events == 0 {
+            thread::yield_now();
+        }
+        let metrics = runtime.handle().metrics();
+        assert_eq!((metrics.spares_started, metrics.workers.len()), (0, 1));
     });
 }
 
@@ -219,7 +297,8 @@ fn what_was_counted_since_is_the_difference() {
 #[test]
 fn the_table_has_a_line_for_each_worker_and_every_figure() {
     limited(|| {
-        let runtime = multi(3);
+        let builder = Builder::new_multi_thread().worker_threads(3).spare_workers(0);
+        let runtime = builder.build().unwrap();
         runtime.block_on(async {
             spawn(async {}).await.unwrap();
             spawn_blocking(|| {}).await.unwrap();
@@ -233,10 +312,11 @@ fn the_table_has_a_line_for_each_worker_and_every_figure() {
             assert!(line.starts_with(&worker.to_string()) && line.ends_with('%'), "{text}");
             assert_eq!(lines[1].len(), lines[2 + worker].len(), "columns:\n{text}");
         }
-        for (line, start) in lines[5..].iter().zip(["polls", "latencies", "blocking", "driver"]) {
+        let starts = ["polls", "latencies", "stalls", "blocking", "driver", "timers"];
+        for (line, start) in lines[5..].iter().zip(starts) {
             assert!(line.starts_with(start), "{text}");
         }
-        assert!(lines[9].starts_with("timers") && lines.len() == 10, "{text}");
+        assert_eq!(lines.len(), 5 + starts.len(), "{text}");
         let empty = Metrics::default().to_string();
         assert!(empty.contains("none seen"), "{empty}");
     });
@@ -257,7 +337,8 @@ fn serde_gets_every_figure() {
         let json = serde_json::to_value(SerializableMetrics(&metrics)).unwrap();
         assert_eq!(json["tasks_spawned"], 21);
         assert_eq!(json["driver"]["timers_fired"], metrics.driver.timers_fired);
-        let polls: u64 = (0..2).map(|i| json["workers"][i]["polls"].as_u64().unwrap()).sum();
+        let workers = json["workers"].as_array().unwrap();
+        let polls: u64 = workers.iter().map(|it| it["polls"].as_u64().unwrap()).sum();
         assert_eq!(polls, metrics.polls());
         let times = &json["workers"][0]["poll_times"];
         let sum: u64 =

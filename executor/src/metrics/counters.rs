@@ -1,4 +1,4 @@
-//! What one worker counts.
+//! What one worker counts, and what the watcher does.
 
 use super::{WorkerMetrics, counter::Counter, histogram::Buckets};
 
@@ -25,6 +25,15 @@ pub(crate) struct Times {
     pub(crate) latencies: Buckets,
 }
 
+/// What the [watcher](crate::watcher) counts, which is one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Rescues {
+    pub(crate) stalls: Counter,
+    pub(crate) tasks: Counter,
+    pub(crate) events: Counter,
+    pub(crate) spares: Counter,
+}
+
 impl Counters {
     pub(crate) fn snapshot(&self, queued: usize) -> WorkerMetrics {
         WorkerMetrics {
@@ -37,6 +46,7 @@ impl Counters {
             budget_yields: self.budget_yields.get(),
             events: self.events.get(),
             queued,
+            is_spare: false,
             poll_times: self.times.polls.snapshot(),
             latencies: self.times.latencies.snapshot(),
         }

@@ -1,4 +1,5 @@
 //! Metrics, for people: a line of the whole, a line per worker, the times, the rest.
+//! A spare worker has a plus before its number.
 
 use super::{Histogram, Metrics, WorkerMetrics};
 use std::{fmt, time::Duration};
@@ -11,7 +12,8 @@ impl fmt::Display for Metrics {
     ///      1      99120       0       20        9       71       14        1        5       30  40%
     /// polls        p50 512.0ns     p99 8.2µs       max 1.1ms       of 610
     /// latencies    p50 2.0µs       p99 65.5µs      max 80.2µs      of 610
-    /// blocking     2 threads (1 idle, peak 3, 3 started, 0 refused), 1 running, 0 queued
+    /// stalls       3 seen, 1 tasks and 0 events rescued, 0 spare workers of 1 started
+    /// blocking     2 threads (1 idle, peak 3, 3 started, 0 refused), 1 running, 0 queued (0 cancelled)
     /// driver       60 turns, 26 sleeps, 61 events (0 stale), 12 sources
     /// timers       7 set now of 90 (80 fired, 3 cancelled)
     /// ```
@@ -26,15 +28,20 @@ impl fmt::Display for Metrics {
             self.tasks_panicked,
             self.injected,
             self.asleep,
-            self.workers.len(),
+            self.workers.iter().filter(|it| !it.is_spare).count() + self.spares,
         )?;
         self.write_workers(f)?;
         write_times(f, "polls", &self.poll_times())?;
         write_times(f, "latencies", &self.latencies())?;
         writeln!(
             f,
+            "stalls       {} seen, {} tasks and {} events rescued, {} spare workers of {} started",
+            self.stalls, self.rescued_tasks, self.rescued_events, self.spares, self.spares_started,
+        )?;
+        writeln!(
+            f,
             "blocking     {} threads ({} idle, peak {}, {} started, {} refused), {} running, \
-             {} queued",
+             {} queued ({} cancelled)",
             self.blocking_threads,
             self.blocking_idle,
             self.blocking_threads_peak,
@@ -42,6 +49,7 @@ impl fmt::Display for Metrics {
             self.blocking_starts_failed,
             self.blocking_running,
             self.blocking_queued,
+            self.blocking_cancelled,
         )?;
         write!(f, "{}", self.driver)
     }
@@ -60,10 +68,11 @@ impl Metrics {
 
 impl WorkerMetrics {
     fn write(&self, f: &mut fmt::Formatter<'_>, index: usize, uptime: Duration) -> fmt::Result {
+        let name = format!("{}{index}", if self.is_spare { "+" } else { "" });
         let share = self.busy().as_secs_f64() / uptime.as_secs_f64().max(1e-9);
         writeln!(
             f,
-            "{index:>6} {:>10} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>3.0}%",
+            "{name:>6} {:>10} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>3.0}%",
             self.polls,
             self.queued,
             self.searches,

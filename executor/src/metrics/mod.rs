@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   counter      counting without a read-modify-write
-//!   counters     what one worker counts
+//!   counters     what one worker counts, and what the watcher does
 //!   histogram    how often something took how long
 //!   sampler      which tasks are watched
 //!   display      the table that people read
@@ -22,7 +22,8 @@
 //! | a spawn          | none: the number from which its id is made is the count |
 //! | the end of a task | none, but for those that were cancelled or panicked    |
 //!
-//! Tasks that live are counted when somebody asks, by their records.
+//! Tasks that live are counted when somebody asks, by their records. What is rare is
+//! counted by read-modify-writes: tasks that are cancelled or panic, and rescues.
 //!
 //! # Rejected
 //!
@@ -38,7 +39,7 @@ mod histogram;
 mod sampler;
 
 pub(crate) use counter::Counter;
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counters, Rescues};
 pub use histogram::Histogram;
 pub(crate) use sampler::{Sampler, Sampling, Stamp};
 
@@ -60,7 +61,8 @@ pub struct WorkerMetrics {
     pub steals: u64,
     /// Tasks it took from the runtime's queue, to which other threads push. Many, beside
     /// [`polls`](Self::polls): tasks are spawned or woken from outside, at the price of a
-    /// lock and often of a system call; spawn from inside, where possible.
+    /// lock and often of a system call; spawn from inside, where possible. Tasks that
+    /// were rescued from a stuck worker come this way, too.
     pub taken: u64,
     /// Sleeps. Nearly as many as [`polls`](Self::polls): it sleeps after each, as is
     /// right for a service with little to do.
@@ -76,6 +78,9 @@ pub struct WorkerMetrics {
     /// Tasks in its queue at this moment. If it stays high, polls are too long or too
     /// many: see the two histograms below.
     pub queued: usize,
+    /// Whether it is a spare one, which is there only while others are
+    /// [stuck](Metrics::stalls).
+    pub is_spare: bool,
     /// How long polls took, of those that were [timed](Metrics#samples). Long ones, of a
     /// millisecond and more, hold up whatever else waits for this worker: move them to
     /// `spawn_blocking`, or let them yield.
@@ -88,7 +93,8 @@ pub struct WorkerMetrics {
 
 impl WorkerMetrics {
     /// How long it polled: its number of polls times the mean of those that were timed.
-    /// Close to the time that has passed: this worker is at its limit.
+    /// Close to the time that has passed: this worker is at its limit. An estimate: if the
+    /// system interrupts a poll that is timed, that counts for hundreds.
     #[must_use]
     pub fn busy(&self) -> Duration {
         let mean = self.poll_times.mean().unwrap_or_default();
@@ -108,6 +114,7 @@ impl WorkerMetrics {
             budget_yields: self.budget_yields.saturating_sub(earlier.budget_yields),
             events: self.events.saturating_sub(earlier.events),
             queued: self.queued,
+            is_spare: self.is_spare,
             poll_times: self.poll_times.since(&earlier.poll_times),
             latencies: self.latencies.since(&earlier.latencies),
         }
@@ -118,7 +125,7 @@ impl WorkerMetrics {
 ///
 /// `Display` shows it as a table. Rates need two looks: [`since`](Self::since).
 /// A look writes nothing that the runtime's threads read often; it takes some locks for
-/// a moment, and a nanosecond or two for each task that lives or has lived at once.
+/// a moment, and reads a word for each task that lives or has lived at once.
 ///
 /// # Samples
 ///
@@ -151,8 +158,11 @@ pub struct Metrics {
     /// How long it is since the runtime was built, by the system's clock. In a difference:
     /// how long was between the two looks.
     pub uptime: Duration,
-    /// Worker by worker.
+    /// Worker by worker. At the end, those of the spare ones that have ever been needed:
+    /// a spare worker that comes again goes on counting where it was.
     pub workers: Vec<WorkerMetrics>,
+    /// Spare workers that are there at this moment.
+    pub spares: usize,
     /// Tasks and blocking closures that were spawned, and main futures.
     pub tasks_spawned: u64,
     /// Those of them that are not over. If it grows for ever, tasks wait for something
@@ -165,8 +175,20 @@ pub struct Metrics {
     /// Tasks in the runtime's own queue, which other threads have woken or spawned. If it
     /// stays high, all workers are busy.
     pub injected: usize,
-    /// Workers that sleep.
+    /// Workers that sleep, of those that are there.
     pub asleep: usize,
+    /// How often a worker was found stuck: in one poll for a millisecond and more. What
+    /// is over before anybody looks is not seen. Many: use `spawn_blocking`, or yield;
+    /// `Builder::on_stall` tells which tasks they are. Only a multi-thread runtime has a
+    /// watcher, who counts this and the next three.
+    pub stalls: u64,
+    /// Tasks that were taken from a stuck worker, which had woken them just before.
+    pub rescued_tasks: u64,
+    /// Events and timers that were taken from the driver in the place of a worker that
+    /// was late for them.
+    pub rescued_events: u64,
+    /// How often a spare worker was started, since all others were stuck.
+    pub spares_started: u64,
     /// Threads of the blocking pool.
     pub blocking_threads: usize,
     /// Those of them that have no job.
@@ -181,6 +203,8 @@ pub struct Metrics {
     /// Threads it has started since the runtime began. If it grows fast, let threads live
     /// longer: `thread_keep_alive`.
     pub blocking_threads_started: u64,
+    /// Blocking jobs that were cancelled before they began.
+    pub blocking_cancelled: u64,
     /// Threads that the system refused it. Any is one too many: a limit of the system is
     /// reached.
     pub blocking_starts_failed: u64,
@@ -216,6 +240,11 @@ impl Metrics {
             tasks_spawned: self.tasks_spawned.saturating_sub(earlier.tasks_spawned),
             tasks_cancelled: self.tasks_cancelled.saturating_sub(earlier.tasks_cancelled),
             tasks_panicked: self.tasks_panicked.saturating_sub(earlier.tasks_panicked),
+            stalls: self.stalls.saturating_sub(earlier.stalls),
+            rescued_tasks: self.rescued_tasks.saturating_sub(earlier.rescued_tasks),
+            rescued_events: self.rescued_events.saturating_sub(earlier.rescued_events),
+            spares_started: self.spares_started.saturating_sub(earlier.spares_started),
+            blocking_cancelled: self.blocking_cancelled.saturating_sub(earlier.blocking_cancelled),
             blocking_threads_started: self
                 .blocking_threads_started
                 .saturating_sub(earlier.blocking_threads_started),

@@ -5,7 +5,16 @@
 use super::outcomes;
 use crate::task::{Birth, Nature, Record, info::Id};
 use std::{panic::Location, sync::Arc};
-use sync::{shim::thread, wait_site::Watched};
+use sync::{
+    shim::{
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+        thread,
+    },
+    wait_site::Watched,
+};
 
 /// Where task 1 and task 2 were spawned.
 fn places() -> [&'static Location<'static>; 2] {
@@ -62,4 +71,35 @@ fn edge_r2() {
         })
     });
     assert_eq!(seen, [None, Some((1, 1)), Some((2, 2))].into());
+}
+
+/// R2: nor are they where the next task is marked, by another thread, to which it went.
+/// Gives whether it was marked, and the look.
+#[test]
+fn a_mark_shows_no_life_too_early() {
+    let seen = outcomes(|| {
+        let record = record();
+        record.be_born(&birth(1));
+        let queued = Arc::new(AtomicBool::new(false));
+        let (theirs, queue) = (record.clone(), queued.clone());
+        let writer = thread::spawn(move || {
+            theirs.die();
+            theirs.be_born(&birth(2));
+            queue.store(true, Release);
+        });
+        let theirs = record.clone();
+        let thief = thread::spawn(move || {
+            let is_ours = queued.load(Acquire);
+            if is_ours {
+                theirs.mark();
+            }
+            is_ours
+        });
+        let reader = thread::spawn(move || look(&record));
+        writer.join().unwrap();
+        (thief.join().unwrap(), reader.join().unwrap())
+    });
+    let looks = [None, Some((1, 1)), Some((2, 2))];
+    let all = [false, true].into_iter().flat_map(|marked| looks.map(|look| (marked, look)));
+    assert_eq!(seen, all.collect());
 }

@@ -151,17 +151,17 @@ impl Record {
 
     /// Whether the task's wait for its poll is watched.
     #[inline]
-    pub(super) fn is_marked(&self) -> bool {
+    pub(crate) fn is_marked(&self) -> bool {
         self.tag().0 & MARKED != 0
     }
 
     /// It is. The caller has the right to run the task.
-    pub(super) fn mark(&self) {
+    pub(crate) fn mark(&self) {
         self.set_tag(self.tag().0 | MARKED);
     }
 
     /// It is not any more. As [`mark`](Self::mark).
-    pub(super) fn unmark(&self) {
+    pub(crate) fn unmark(&self) {
         self.set_tag(self.tag().0 & !MARKED);
     }
 

@@ -47,6 +47,7 @@ fn an_aborted_closure_gives_up_its_place_at_once() {
         // Here and now, though the pool's only thread is busy.
         assert_eq!(tells.try_recv().unwrap(), std::thread::current().id());
         assert_eq!(handle.metrics().blocking_queued, 2);
+        assert_eq!(handle.metrics().blocking_cancelled, 1);
         let error = executor.block_on::<JoinHandle<()>>(second).unwrap_err();
         assert!(error.is_cancelled() && error.reason() == Some("not needed"));
         drop(release);

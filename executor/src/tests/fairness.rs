@@ -346,3 +346,24 @@ fn what_lies_in_the_queue_of_a_stuck_worker_is_taken_by_another() {
     }
     assert!(stage.scheduler.metrics().workers[1].steals >= 4);
 }
+
+#[test]
+fn a_task_that_is_moved_is_watched_since_its_push_and_once() {
+    let stage = Stage::new(2);
+    let (scheduler, log) = (&stage.scheduler, stage.log.clone());
+    // The first push at a desk is watched. It lies in the slot, as if it had been woken.
+    stage.as_worker(0, || drop(spawn(async move { log.add("task") })));
+    let task = stage.contexts[0].desk().unwrap().local.pop().unwrap();
+    assert!(task.is_marked());
+    assert!(scheduler.workers[0].slot.put(task).is_none());
+    std::thread::sleep(Duration::from_millis(2));
+    // As the watcher does it.
+    scheduler.pass_on(scheduler.workers[0].slot.take().unwrap());
+    while stage.log.0.lock().unwrap().is_empty() {
+        let _ = stage.turn(1);
+    }
+    let latencies = &scheduler.metrics().workers[1].latencies;
+    assert!(latencies.count() == 1 && latencies.max() >= Duration::from_millis(2));
+    let is_free = |stamp: &metrics::Stamp| stamp.set(1, 1);
+    assert!(is_free(&scheduler.workers[0].stamp) && is_free(&scheduler.sampling.outside));
+}

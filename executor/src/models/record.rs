@@ -2,7 +2,7 @@
 //!
 //! A reader may see a task, or nothing; never half of one and half of the next.
 
-use super::outcomes;
+use super::{outcomes, outcomes_within};
 use crate::task::{Birth, Nature, Record, info::Id};
 use std::{panic::Location, sync::Arc};
 use sync::{
@@ -77,7 +77,7 @@ fn edge_r2() {
 /// Gives whether it was marked, and the look.
 #[test]
 fn a_mark_shows_no_life_too_early() {
-    let seen = outcomes(|| {
+    let seen = outcomes_within(2, || {
         let record = record();
         record.be_born(&birth(1));
         let queued = Arc::new(AtomicBool::new(false));

@@ -42,7 +42,9 @@
 //!
 //! 61 is [`LOOK_INTERVAL`], 32 [`BATCH_MAX`], 3 [`SLOT_RUNS_MAX`]; the budget is the
 //! builder's. What a turn lasts is the tasks' business: they yield when their budget is
-//! spent, and a poll that goes on for long is a matter for `spawn_blocking`.
+//! spent, and a poll that goes on for long is a matter for `spawn_blocking`. What only a
+//! stuck worker would look after, the task in its slot and its timers, the
+//! [watcher](crate::watcher) takes from it after some milliseconds.
 
 use crate::{
     config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},

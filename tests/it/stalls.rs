@@ -8,7 +8,7 @@ use bowerbird::{
     runtime::{Builder, Runtime, Shutdown},
     spawn, spawn_local,
     sync::Notify,
-    time::{Duration, sleep},
+    time::{Duration, Instant, sleep},
     yield_now,
 };
 use std::{
@@ -360,7 +360,7 @@ fn tasks_that_yield_are_not_told_of() {
             .build()
             .unwrap();
         let task = runtime.spawn(async {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             while start.elapsed() < Duration::from_millis(1_200) {
                 yield_now().await;
             }

@@ -1,6 +1,7 @@
 //! Each knob of an executor, its default, and the reason for the default.
 
 use crate::{
+    blocking,
     contain::{caught, drop_contained},
     stall::Stall,
     unhandled::Unhandled,
@@ -159,6 +160,19 @@ impl Config {
     /// After how long in one poll a task is reported, if anybody wants to hear of it.
     pub(crate) fn stalls_reported(&self) -> Option<Duration> {
         (self.hooks.stall.is_some() || self.is_debug()).then_some(self.stall_threshold)
+    }
+
+    /// The knobs of the blocking pool.
+    pub(crate) fn blocking(&self) -> blocking::Config {
+        let name = self.thread_name.clone();
+        blocking::Config {
+            threads_max: self.blocking_threads_max,
+            keep_alive: self.thread_keep_alive,
+            stack_size: self.thread_stack_size,
+            name: Arc::new(move |n| format!("{name}-blocking-{n}")),
+            on_start: self.hooks.thread_start.clone(),
+            on_stop: self.hooks.thread_stop.clone(),
+        }
     }
 
     /// How many workers there can be at most, with those that are added while others

@@ -26,7 +26,7 @@
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
 //!             └▶ roll ─▶ inbox
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
-//!   worker, thread ─▶ sampling ─▶ scheduler
+//!   worker, thread ─▶ sampling ─▶ scheduler;  executor ─▶ look ─▶ scheduler
 //!   task ─▶ locals
 //! ```
 
@@ -49,6 +49,7 @@ mod inbox;
 #[expect(unsafe_code, reason = "follows a home to its scheduler")]
 mod kinds;
 mod locals;
+mod look;
 #[expect(unsafe_code, reason = "makes cells in memory that it took")]
 mod make;
 mod metrics;

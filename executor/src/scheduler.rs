@@ -22,7 +22,7 @@
 //! queued, so the pointers below stay good to the end of each call.
 
 use crate::{
-    blocking::{self, Job, Pool},
+    blocking::{Job, Pool},
     closing::{Closing, Desks, Duty},
     config::{Config, Flavor},
     contain::{caught, drop_contained},
@@ -31,13 +31,13 @@ use crate::{
     desk::Desk,
     idle::Idle,
     inbox::{Inbox, Place},
-    metrics::{Counters, Metrics, Rescues, Sampling, Stamp, WorkerMetrics},
+    metrics::{Counters, Rescues, Sampling, Stamp},
     queue::{Injector, Slot},
     roll::Roll,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
-        info::{Id, TaskInfo},
+        info::Id,
     },
     unhandled::Unhandled,
     vigil::Vigil,
@@ -83,7 +83,7 @@ pub(crate) struct Scheduler {
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
     /// would claim on each move that nobody points into it.
-    homes: Vec<Home>,
+    pub(crate) homes: Vec<Home>,
     /// Memory for tasks which are made elsewhere than at a desk. `None`: the end
     /// has begun.
     pub(crate) shared: Lock<Option<Tenant>>,
@@ -143,7 +143,7 @@ impl Scheduler {
             let guests = (count..config.seats()).rev().map(|i| Seat(i as u32));
             Self {
                 this: this.clone(),
-                pool: Pool::new(pool_config(&config)),
+                pool: Pool::new(config.blocking()),
                 driver,
                 workers: desks.iter().map(|it| Worker::new(it, config.flavor)).collect(),
                 injector: Injector::new(),
@@ -436,62 +436,6 @@ impl Scheduler {
         self.engaged.fetch_sub(1, AcqRel);
     }
 
-    // ── looking at it ─────────────────────────────────────────────────────────
-
-    /// All tasks that live at this moment.
-    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
-        let mut tasks: Vec<_> = self.homes.iter().flat_map(Home::tasks).collect();
-        tasks.sort_by_key(|task| task.id);
-        tasks
-    }
-
-    /// The task with this id, while it lives.
-    pub(crate) fn task(&self, id: Id) -> Option<TaskInfo> {
-        self.homes.iter().find_map(|it| it.task(id))
-    }
-
-    /// How many reasons of aborted tasks are kept.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn reasons_count(&self) -> usize {
-        self.homes.iter().map(Home::reasons_count).sum()
-    }
-
-    pub(crate) fn metrics(&self) -> Metrics {
-        let pool = self.pool.metrics();
-        let count = |it: fn(&Home) -> u64| self.homes.iter().map(it).sum();
-        Metrics {
-            uptime: self.sampling.uptime(),
-            tasks_spawned: count(Home::spawned),
-            tasks_alive: self.homes.iter().map(Home::alive).sum(),
-            tasks_cancelled: count(Home::cancelled),
-            tasks_panicked: count(Home::panicked),
-            driver: self.driver.metrics(),
-            workers: (0..self.peers().len()).map(|it| self.worker_metrics(it)).collect(),
-            // Relaxed, here and below: statistics.
-            spares: self.peers().iter().filter(|it| it.is_active.load(Relaxed)).count(),
-            injected: self.injector.len(),
-            asleep: self.idle.asleep(),
-            stalls: self.rescues.stalls.get(),
-            rescued_tasks: self.rescues.tasks.get(),
-            rescued_events: self.rescues.events.get(),
-            spares_started: self.rescues.spares.get(),
-            blocking_threads: pool.threads,
-            blocking_idle: pool.idle,
-            blocking_queued: pool.queued,
-            blocking_running: pool.running,
-            blocking_cancelled: self.blocking_cancelled.load(Relaxed),
-            blocking_threads_peak: pool.threads_peak,
-            blocking_threads_started: pool.started_total,
-            blocking_starts_failed: pool.starts_failed_total,
-        }
-    }
-
-    fn worker_metrics(&self, index: usize) -> WorkerMetrics {
-        let worker = &self.workers[index];
-        let queued = worker.stealer.len() + usize::from(!worker.slot.is_empty());
-        WorkerMetrics { is_spare: self.is_spare(index), ..worker.counters.snapshot(queued) }
-    }
-
     // ── the end ───────────────────────────────────────────────────────────────
 
     /// Begins the end, and finishes it if nobody is polling.
@@ -602,18 +546,6 @@ impl Worker {
 /// A seed of its own for each worker.
 fn seed(config: &Config, index: usize) -> u64 {
     config.seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-}
-
-fn pool_config(config: &Config) -> blocking::Config {
-    let name = config.thread_name.clone();
-    blocking::Config {
-        threads_max: config.blocking_threads_max,
-        keep_alive: config.thread_keep_alive,
-        stack_size: config.thread_stack_size,
-        name: Arc::new(move |n| format!("{name}-blocking-{n}")),
-        on_start: config.hooks.thread_start.clone(),
-        on_stop: config.hooks.thread_stop.clone(),
-    }
 }
 
 /// A closure queued on the blocking pool. Dropping it cancels the closure.

@@ -1,6 +1,7 @@
-//! What one worker counts, and what the watcher does.
+//! What one worker counts, what the watcher does, and the ends of tasks.
 
 use super::{WorkerMetrics, counter::Counter, histogram::Buckets};
+use sync::shim::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The counters of one worker.
 #[derive(Debug, Default)]
@@ -23,6 +24,36 @@ pub(crate) struct Times {
     pub(crate) polls: Buckets,
     /// How long they had been ready before.
     pub(crate) latencies: Buckets,
+}
+
+/// What the memory of a worker's tasks counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Tasks made: the tenant's.
+    pub(crate) spawned: Counter,
+    cancelled: AtomicU64,
+    panicked: AtomicU64,
+}
+
+impl Counts {
+    /// A task was cancelled, on any thread.
+    pub(crate) fn add_cancelled(&self) {
+        // Relaxed, here and below: a statistic.
+        self.cancelled.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// A task has panicked, on any thread.
+    pub(crate) fn add_panicked(&self) {
+        self.panicked.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn panicked(&self) -> u64 {
+        self.panicked.load(Relaxed)
+    }
 }
 
 /// What the [watcher](crate::watcher) counts, which is one thread.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   counter      counting without a read-modify-write
-//!   counters     what one worker counts, and what the watcher does
+//!   counters     what one worker counts, what the watcher does, and the ends of tasks
 //!   histogram    how often something took how long
 //!   sampler      which tasks are watched
 //!   display      the table that people read
@@ -38,8 +38,7 @@ mod display;
 mod histogram;
 mod sampler;
 
-pub(crate) use counter::Counter;
-pub(crate) use counters::{Counters, Rescues};
+pub(crate) use counters::{Counters, Counts, Rescues};
 pub use histogram::Histogram;
 pub(crate) use sampler::{Sampler, Sampling, Stamp};
 

@@ -322,7 +322,7 @@ unsafe fn poll<F: Future, S: Schedule>(
         Ok(Poll::Ready(output)) => Ok(output),
         Err(payload) => {
             // SAFETY: alive, as above.
-            unsafe { place.home_ref() }.count_panicked();
+            unsafe { place.home_ref() }.counts.add_panicked();
             // SAFETY: as above.
             Err(JoinError::panicked(unsafe { place.info() }, payload))
         }
@@ -413,12 +413,12 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
     let error = match payload {
         Some(payload) => {
             // SAFETY: as above.
-            unsafe { place.home_ref() }.count_panicked();
+            unsafe { place.home_ref() }.counts.add_panicked();
             JoinError::panicked(info, payload)
         }
         None => {
             // SAFETY: as above.
-            unsafe { place.home_ref() }.count_cancelled();
+            unsafe { place.home_ref() }.counts.add_cancelled();
             // SAFETY: as above.
             let given = unsafe { given_reason(place) };
             JoinError::cancelled(info, given.or(reason.map(Reason::Ours)))

@@ -49,7 +49,7 @@
 //! | what                          | who                                       |
 //! |-------------------------------|-------------------------------------------|
 //! | free lists, `live`, `spawned` | the tenant: one value, held by one thread |
-//! | `returns`, `out`, counts of ends | anybody                                |
+//! | `returns`, `out`, other counts | anybody                                  |
 //! | chunks                        | under their lock                          |
 //!
 //! # Synchronization edges
@@ -73,7 +73,7 @@ use super::{
     info::{Id, Nature, TaskInfo},
     record::Record,
 };
-use crate::metrics::Counter;
+use crate::metrics::Counts;
 use std::{
     alloc::{self, Layout},
     any::Any,
@@ -87,7 +87,7 @@ use std::{
 use sync::shim::{
     Lock,
     atomic::{
-        AtomicI64, AtomicPtr, AtomicU64,
+        AtomicI64, AtomicPtr,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -172,10 +172,7 @@ pub(crate) struct Home {
     /// `OPEN` while the tenant counts; after the close, how many cells are out.
     out: AtomicI64,
     keep: Lock<Option<Keep>>,
-    /// Tasks made: the tenant's.
-    spawned: Counter,
-    cancelled: AtomicU64,
-    panicked: AtomicU64,
+    pub(crate) counts: Counts,
     chunks: Lock<Vec<NonNull<Chunk>>>,
     /// The names of the tasks that have one.
     names: Lock<BTreeMap<Id, Arc<str>>>,
@@ -208,9 +205,7 @@ impl Home {
             returns: AtomicPtr::new(ptr::null_mut()),
             out: AtomicI64::new(OPEN),
             keep: Lock::new(None),
-            spawned: Counter::default(),
-            cancelled: AtomicU64::new(0),
-            panicked: AtomicU64::new(0),
+            counts: Counts::default(),
             chunks: Lock::new(vec![]),
             names: Lock::new(BTreeMap::new()),
             reasons: Lock::new(BTreeMap::new()),
@@ -317,30 +312,6 @@ impl Home {
         if record.is_named() {
             self.forget_name(record.id());
         }
-    }
-
-    /// How many tasks were made.
-    pub(crate) fn spawned(&self) -> u64 {
-        self.spawned.get()
-    }
-
-    /// One was cancelled.
-    pub(super) fn count_cancelled(&self) {
-        // Relaxed, here and below: a statistic.
-        self.cancelled.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn cancelled(&self) -> u64 {
-        self.cancelled.load(Relaxed)
-    }
-
-    /// One has panicked.
-    pub(super) fn count_panicked(&self) {
-        self.panicked.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn panicked(&self) -> u64 {
-        self.panicked.load(Relaxed)
     }
 
     /// How many tasks live here, by a look at each record.
@@ -500,7 +471,7 @@ impl Tenant {
     /// An id that no other task of the runtime has.
     pub(crate) fn next_id(&self) -> Id {
         let home = self.home_ref();
-        let serial = home.spawned.add(1) - 1;
+        let serial = home.counts.spawned.add(1) - 1;
         Id::new(serial * u64::from(home.stride) + u64::from(home.index) + 1)
     }
 

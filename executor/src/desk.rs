@@ -29,6 +29,8 @@ pub(crate) struct Desk {
     pub(crate) rng: RefCell<Rng>,
     /// Counts turns of the loop.
     pub(crate) tick: Cell<u32>,
+    /// With which shard of the runtime's queue the next look begins.
+    pub(crate) shard: Cell<usize>,
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
     /// Whether pinned tasks are looked at before the queue, the next time.
@@ -48,6 +50,7 @@ impl Desk {
             local: deque::Worker::new_fifo(),
             rng: RefCell::new(Rng::new(seed)),
             tick: Cell::new(TICK_FIRST),
+            shard: Cell::new(index),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
@@ -61,6 +64,11 @@ impl Desk {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
         tick
+    }
+
+    /// The shard of the runtime's queue to look at first, another one each time.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.shard.replace(self.shard.get().wrapping_add(1))
     }
 
     /// The worker to try first.

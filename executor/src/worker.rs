@@ -129,7 +129,7 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     let workers = scheduler.config.workers;
-    scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
+    scheduler.injector.take_batch(desk.index, workers, BATCH_MAX, |task| desk.local.push(task))
 }
 
 /// What others can spare, if we are, or may become, the searcher.
@@ -212,7 +212,9 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
     let workers = scheduler.config.workers;
-    scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
+    scheduler.injector.move_batch(desk.next_shard(), workers, BATCH_MAX, |task| {
+        desk.local.push(task);
+    });
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {

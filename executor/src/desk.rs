@@ -32,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) sampler: Sampler,
     /// Counts turns of the loop.
     pub(crate) tick: Cell<u32>,
+    /// With which shard of the runtime's queue the next look begins.
+    pub(crate) shard: Cell<usize>,
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
     /// Whether pinned tasks are looked at before the queue, the next time.
@@ -52,6 +54,7 @@ impl Desk {
             rng: RefCell::new(Rng::new(seed)),
             sampler: Sampler::new(),
             tick: Cell::new(TICK_FIRST),
+            shard: Cell::new(index),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
@@ -65,6 +68,11 @@ impl Desk {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
         tick
+    }
+
+    /// The shard of the runtime's queue to look at first, another one each time.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.shard.replace(self.shard.get().wrapping_add(1))
     }
 
     /// The worker to try first.

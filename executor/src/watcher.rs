@@ -103,6 +103,8 @@ const BUSY: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_millis(10);
 /// So few polls between two looks may be the beginning of a stall.
 const FEW: u64 = 5;
+/// A thread that was started and has not come for so long is not waited for.
+const LOST: Duration = Duration::from_secs(1);
 /// How long nothing has to happen before the deep sleep.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -159,6 +161,8 @@ struct Seen {
     is_covered: bool,
     /// Whether this stall was counted.
     is_counted: bool,
+    /// Of a spare worker that has not come yet: when its thread was started.
+    called: Option<Instant>,
 }
 
 /// Where a worker is.
@@ -274,8 +278,9 @@ impl<'a> Rounds<'a> {
             if progress > 0 || is == Is::Awake {
                 self.quiet_since = now;
             }
+            let called = seen.called.filter(|_| is == Is::Absent);
             if progress > 0 || is != Is::Awake || seen.is != Is::Awake {
-                *seen = Seen::new(polls, now, progress, is);
+                *seen = Seen { called, ..Seen::new(polls, now, progress, is) };
             }
         }
     }
@@ -337,16 +342,17 @@ impl<'a> Rounds<'a> {
     }
 
     /// Adds a worker. A thread needs some time to come; the next one is called when that
-    /// has passed, and all are stuck again or still.
+    /// has passed, and all are stuck again or still. One that is on its way is not called
+    /// again.
     fn call_spare(&mut self, now: Instant) {
         let is_due = self.spare_called.is_none_or(|it| now.saturating_duration_since(it) >= BUSY);
-        let spare = self.spares().find(|it| self.workers[*it].is == Is::Absent);
+        let spare = self.spares().find(|it| self.workers[*it].can_be_called(now));
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            if thread::start_spare(self.scheduler, index).is_ok() {
-                self.scheduler.rescues.spares.add(1);
-            }
+            let started = thread::start_spare(self.scheduler, index).is_ok();
+            self.workers[index].called = started.then_some(now);
+            self.scheduler.rescues.spares.add(u64::from(started));
         }
     }
 
@@ -500,11 +506,17 @@ impl<'a> Rounds<'a> {
 
 impl Seen {
     fn new(polls: u64, since: Instant, progress: u64, is: Is) -> Self {
-        Self { polls, since, progress, is, is_covered: false, is_counted: false }
+        Self { polls, since, progress, is, is_covered: false, is_counted: false, called: None }
     }
 
     fn is_stuck(&self, now: Instant) -> bool {
         self.is == Is::Awake && now.saturating_duration_since(self.since) >= STALL
+    }
+
+    /// Of a spare worker: whether it is not there, nor on its way.
+    fn can_be_called(&self, now: Instant) -> bool {
+        let is_due = |it| now.saturating_duration_since(it) >= LOST;
+        self.is == Is::Absent && self.called.is_none_or(is_due)
     }
 }
 

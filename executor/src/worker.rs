@@ -144,8 +144,9 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     let workers = scheduler.config.workers;
-    let first =
-        scheduler.injector.take_batch(workers, BATCH_MAX, |task| keep(scheduler, desk, task));
+    let first = scheduler
+        .injector
+        .take_batch(desk.index, workers, BATCH_MAX, |task| keep(scheduler, desk, task));
     if first.is_some() {
         scheduler.workers[desk.index].counters.taken.add(1);
     }
@@ -254,7 +255,9 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
     let workers = scheduler.config.workers;
-    scheduler.injector.move_batch(workers, BATCH_MAX, |task| keep(scheduler, desk, task));
+    scheduler.injector.move_batch(desk.next_shard(), workers, BATCH_MAX, |task| {
+        keep(scheduler, desk, task);
+    });
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {

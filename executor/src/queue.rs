@@ -9,8 +9,12 @@
 //! * the [`Injector`] of the runtime: what threads that are not its workers queue.
 //!   Workers take from it in batches.
 //!
+//! A worker that wakes a task pays one read-modify-write for the slot: a store puts the
+//! task in, for nobody else does that, and a swap takes it out, for others may.
+//!
 //! # Rejected
 //!
+//! * A swap to put a task into an empty slot: 10 ns of a wake, and nothing to swap with.
 //! * crossbeam's `Injector`: 33–41 ns for a push and a pop where a `VecDeque`
 //!   behind a lock takes 29–34, and the slowest of three in the whole runtime.
 //! * Several injectors: with one or two workers there is nothing to shard.
@@ -27,8 +31,9 @@ use sync::shim::{
     Lock,
     atomic::{
         AtomicPtr, AtomicUsize,
-        Ordering::{AcqRel, Relaxed},
+        Ordering::{AcqRel, Relaxed, Release},
     },
+    store_among_rmws,
 };
 
 /// Room for the one task that is to run next.
@@ -45,8 +50,16 @@ impl Slot {
     /// The newcomer displaces: it is what was woken by the poll that runs now.
     #[must_use]
     pub(crate) fn put(&self, task: Task) -> Option<Task> {
-        // Q1: publishes the task. By read-modify-write, since a thief may be at it.
-        let before = self.0.swap(task.into_raw(), AcqRel);
+        let task = task.into_raw();
+        // Relaxed: nobody but the owner puts anything in, so what it sees empty stays
+        // so. A thief that comes late finds either nothing or the newcomer.
+        if self.0.load(Relaxed).is_null() {
+            // Q1: publishes the task.
+            store_among_rmws(&self.0, task, Release);
+            return None;
+        }
+        // Q1: as above. By read-modify-write, since a thief may be at it.
+        let before = self.0.swap(task, AcqRel);
         // SAFETY: 1: the slot holds what `into_raw` gave, and this swap took it out.
         unsafe { Task::from_raw(before) }
     }

@@ -66,6 +66,7 @@ use sync::{
     futurelock::{self, Futurelock},
     shim::cell::UnsafeCell,
     wait_site::{self, Watched},
+    waker_slot::WakerSlot,
 };
 
 /// How a kind of task is queued, and where its memory goes.
@@ -164,7 +165,7 @@ pub(crate) unsafe fn create<F: Future, S: Schedule>(
     let header = Header {
         state: State::spawned(refs),
         vtable: const { &vtable::<F, S>() },
-        join_waker: UnsafeCell::new(None),
+        join_waker: WakerSlot::new(),
         join: JoinState::new(),
         extras: extras(birth.watched, locals.as_ref()),
         content: UnsafeCell::new(Content::Future),
@@ -442,11 +443,10 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
     // SAFETY: alive as long as the cell.
     unsafe { home.as_ref() }.bury(&this.record);
-    let mut waker = None;
-    let mut order = this.header.join.begin();
+    let (mut order, mut waker) = this.header.join.begin(|| this.header.join_waker.copy());
     if order == Complete::TakeWaker {
-        // Rule J: LOCKED is ours.
-        waker = this.header.take_join_waker();
+        // Rule J: LOCKED is ours, and with it the waker.
+        waker = Some(this.header.join_waker.copy());
         order = this.header.join.end();
     }
     if order == Complete::Discard {
@@ -454,6 +454,8 @@ unsafe fn complete<F: Future, S: Schedule>(
         unsafe { discard::<F, S>(place.header()) };
     }
     let Some(waker) = waker else { return };
+    // SAFETY: rule J: the joiner put it in, and the word gave it to us alone.
+    let waker = unsafe { waker.into_waker() };
     if let Err(payload) = caught(|| waker.wake()) {
         S::stray(home, Stray::Panicked(StrayPanic::Waker, payload));
     }

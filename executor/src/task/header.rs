@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
     task::Waker,
 };
-use sync::shim::cell::UnsafeCell;
+use sync::{shim::cell::UnsafeCell, waker_slot::WakerSlot};
 
 /// Why a task is queued: it decides where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static Vtable,
     /// Rule J.
-    pub(super) join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) join_waker: WakerSlot,
     pub(super) join: JoinState,
     /// What only few tasks have.
     pub(super) extras: Extras,
@@ -143,17 +143,14 @@ impl Header {
         self.local_refs.with(|it| unsafe { *it })
     }
 
-    /// Rule J: the slot is the caller's.
-    pub(super) fn take_join_waker(&self) -> Option<Waker> {
-        // SAFETY: rule J, by the callers.
-        self.join_waker.with_mut(|it| unsafe { (*it).take() })
-    }
-
-    /// Rule J: the slot is the caller's, and empty.
-    pub(super) fn put_join_waker(&self, waker: Waker) {
-        // SAFETY: rule J, by the callers.
-        let before = self.join_waker.with_mut(|it| unsafe { (*it).replace(waker) });
-        debug_assert!(before.is_none(), "a waker in a slot that is ours");
+    /// Takes the waker out of the join's slot.
+    ///
+    /// # Safety
+    ///
+    /// 1. Rule J: a waker lies in it, which is the caller's, and taken once.
+    pub(super) unsafe fn take_join_waker(&self) -> Waker {
+        // SAFETY: 1 is the caller's.
+        unsafe { self.join_waker.copy().into_waker() }
     }
 }
 

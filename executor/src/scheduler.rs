@@ -5,10 +5,16 @@
 //! | who queues              | where to                    | who is woken               |
 //! |-------------------------|-----------------------------|----------------------------|
 //! | a worker, waking        | its next-task slot          | nobody                     |
+//! | a worker, ending what another task awaits | likewise, if its queue is empty; else the end of that | nobody |
 //! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
+//!
+//! Who awaits one task often awaits its siblings, too, and those lie in the queue. Woken
+//! behind them it finds them over: a thousand tasks that are awaited one after another
+//! wake their parent once, not a thousand times. The parent waits for one round of the
+//! queue, as what it waited for had to.
 //!
 //! The slot also takes what the driver wakes while the worker is busy: a timer that
 //! is due does not wait behind ten thousand tasks that are always ready.
@@ -207,11 +213,12 @@ impl Scheduler {
                     desk.local.push(displaced);
                 }
             }
+            Why::Joined if desk.local.is_empty() => self.queue_here(desk, task, Why::Woken),
             Why::Spawned => {
                 desk.local.push(task);
                 self.share(desk.index);
             }
-            Why::Yielded | Why::Cancelled => desk.local.push(task),
+            Why::Joined | Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
     }
 

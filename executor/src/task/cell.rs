@@ -88,7 +88,7 @@ pub(crate) unsafe trait Schedule: 'static {
 
     /// If the calling thread keeps what the route leads to alive by itself: calls `wake`
     /// and queues the task that this gives. Gives whether it did.
-    fn wake_here(route: Self::Route, wake: impl FnOnce() -> Option<Task>) -> bool;
+    fn wake_here(route: Self::Route, why: Why, wake: impl FnOnce() -> Option<Task>) -> bool;
 
     fn schedule(route: Self::Route, task: Task, why: Why);
 
@@ -454,9 +454,8 @@ unsafe fn complete<F: Future, S: Schedule>(
         unsafe { discard::<F, S>(place.header()) };
     }
     let Some(waker) = waker else { return };
-    // SAFETY: rule J: the joiner put it in, and the word gave it to us alone.
-    let waker = unsafe { waker.into_waker() };
-    if let Err(payload) = caught(|| waker.wake()) {
+    // SAFETY: 1: rule J: the joiner put it in, and the word gave it to us alone.
+    if let Err(payload) = caught(|| unsafe { waker::wake_joiner(waker) }) {
         S::stray(home, Stray::Panicked(StrayPanic::Waker, payload));
     }
 }
@@ -551,7 +550,7 @@ unsafe fn schedule<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
 }
 
 /// Wakes a task that this thread does not poll, and gives the caller's reference up.
-unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>) {
+unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
     let place = Place::<F, S>::of(header);
     // SAFETY: alive, by the caller's reference.
     let state = &unsafe { place.get() }.header.state;
@@ -568,13 +567,13 @@ unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>) {
             None
         }
     };
-    if S::wake_here(route, wake) {
+    if S::wake_here(route, why, wake) {
         return;
     }
     // A foreign waker keeps its reference until the task is queued: it is what keeps
     // the scheduler alive meanwhile.
     if state.wake() == Wake::Schedule {
-        S::schedule(route, Task::new(header), Why::Woken);
+        S::schedule(route, Task::new(header), why);
     }
     // SAFETY: given up here.
     unsafe { drop_ref(header) };

@@ -31,6 +31,8 @@ pub(crate) enum Why {
     Spawned,
     /// Somebody woke it.
     Woken,
+    /// The task whose end it awaits is over.
+    Joined,
     /// It woke itself while it was polled.
     Yielded,
     /// It is to be cancelled.
@@ -107,7 +109,7 @@ pub(super) unsafe fn record_of<'a>(header: NonNull<Header>) -> &'a Record {
 pub(super) struct Vtable {
     pub(super) run: unsafe fn(NonNull<Header>),
     pub(super) schedule: unsafe fn(NonNull<Header>, Why),
-    pub(super) wake_and_drop: unsafe fn(NonNull<Header>),
+    pub(super) wake_and_drop: unsafe fn(NonNull<Header>, Why),
     pub(super) abort: unsafe fn(NonNull<Header>, Option<Arc<str>>),
     pub(super) cancel: unsafe fn(NonNull<Header>, Option<&'static str>),
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
@@ -203,7 +205,7 @@ pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
 }
 
 /// See [`clone_ref`].
-pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
+pub(super) unsafe fn wake_and_drop(header: NonNull<Header>, why: Why) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
     if is_current(header) {
@@ -211,5 +213,5 @@ pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
         return this.add_local(-1);
     }
     // SAFETY: as above.
-    unsafe { (this.vtable.wake_and_drop)(header) }
+    unsafe { (this.vtable.wake_and_drop)(header, why) }
 }

@@ -239,7 +239,10 @@ impl Scheduler {
     /// Wakes a sleeper for a worker's own backlog, if nobody searches.
     #[inline]
     pub(crate) fn share(&self, index: usize) {
-        if let Some(sleeper) = self.idle.share() {
+        // Most often everybody is awake, or there is nobody else.
+        if self.idle.asleep() > 0
+            && let Some(sleeper) = self.idle.share()
+        {
             self.workers[index].counters.wakes.add(1);
             self.unpark(sleeper);
         }

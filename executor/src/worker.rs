@@ -36,6 +36,7 @@ use crate::{
     context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
+    inbox::Inbox,
     scheduler::Scheduler,
     task::Task,
 };
@@ -107,10 +108,16 @@ fn from_queues(cx: &Context, desk: &Desk) -> Option<Task> {
     }
 }
 
+#[inline]
 fn take_letters(cx: &Context) {
     if let Some(inbox) = cx.inbox.as_ref().filter(|it| it.has_letters()) {
-        inbox.take(|task| cx.pinned.borrow_mut().push_back(task));
+        take_letters_of(inbox, cx);
     }
+}
+
+#[cold]
+fn take_letters_of(inbox: &Inbox, cx: &Context) {
+    inbox.take(|task| cx.pinned.borrow_mut().push_back(task));
 }
 
 /// At most three times in a row, so that two tasks that wake each other do not
@@ -172,6 +179,7 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// Polls a task with a full budget.
+#[inline]
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
     if scheduler.stalls_reported.is_some() {

@@ -232,12 +232,12 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         // SAFETY: BUSY is ours, by the linear `Task`.
         return unsafe { cancel::<F, S>(header, None) };
     }
-    let extras = this.header.extras;
-    let polled = match extras.has(Extras::LOCALS) {
+    let polled = {
+        // SAFETY: as above: the right to poll covers what the task inherited.
+        let locals = unsafe { borrow_locals(place) };
+        let scope = locals.as_deref().map(Scope::of_task);
         // SAFETY: as above.
-        false => unsafe { poll(place, None) },
-        // SAFETY: as above.
-        true => unsafe { poll_with_locals(place) },
+        unsafe { poll(place, scope.as_ref()) }
     };
     match polled {
         // SAFETY: as above; the future is gone.
@@ -247,7 +247,7 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
             S::schedule(unsafe { route(place) }, Task::new(header), Why::Yielded);
         }
         Poll::Pending => {
-            if extras.has(Extras::WATCHED) {
+            if this.header.extras.has(Extras::WATCHED) {
                 // SAFETY: as above.
                 unsafe { judge(place) };
             }
@@ -261,19 +261,8 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     }
 }
 
-/// Polls the future of a task that inherited something.
-#[cold]
-unsafe fn poll_with_locals<F: Future, S: Schedule>(
-    place: Place<F, S>,
-) -> Poll<Result<F::Output, JoinError>> {
-    // SAFETY: the caller's right to poll covers what the task inherited.
-    let locals = unsafe { borrow_locals(place) };
-    let scope = locals.as_deref().map(Scope::of_task);
-    // SAFETY: as the caller.
-    unsafe { poll(place, scope.as_ref()) }
-}
-
 /// What the task inherits, to whoever runs it, which must not drop it.
+#[inline]
 unsafe fn borrow_locals<F: Future, S: Schedule>(
     place: Place<F, S>,
 ) -> Option<ManuallyDrop<Arc<Inherited>>> {

@@ -241,7 +241,7 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     };
     match polled {
         // SAFETY: as above; the future is gone.
-        Poll::Ready(output) => unsafe { complete(place, output) },
+        Poll::Ready(output) => unsafe { complete(place, output, Why::Joined) },
         Poll::Pending if this.header.take_self_woken() => {
             // SAFETY: as above.
             S::schedule(unsafe { route(place) }, Task::new(header), Why::Yielded);
@@ -404,14 +404,16 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
             JoinError::cancelled(info, given.or(reason.map(Reason::Ours)))
         }
     };
-    // SAFETY: as above; the future is gone.
-    unsafe { complete(place, Err(error)) };
+    // SAFETY: as above; the future is gone. The caller may be in the poll of another.
+    unsafe { complete(place, Err(error), Why::Woken) };
 }
 
-/// The task is over: stores the output and finds out whose it is.
+/// The task is over: stores the output and finds out whose it is. Wakes who awaits it,
+/// for the reason `why`, and does nothing more.
 unsafe fn complete<F: Future, S: Schedule>(
     place: Place<F, S>,
     output: Result<F::Output, JoinError>,
+    why: Why,
 ) {
     // SAFETY: the caller has the right to poll, so the cell is alive until the
     // join word gives it away below.
@@ -444,7 +446,7 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
     let Some(waker) = waker else { return };
     // SAFETY: 1: rule J: the joiner put it in, and the word gave it to us alone.
-    if let Err(payload) = caught(|| unsafe { waker::wake_joiner(waker) }) {
+    if let Err(payload) = caught(|| unsafe { waker::wake_joiner(waker, why) }) {
         S::stray(home, Stray::Panicked(StrayPanic::Waker, payload));
     }
 }

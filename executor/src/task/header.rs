@@ -31,7 +31,8 @@ pub(crate) enum Why {
     Spawned,
     /// Somebody woke it.
     Woken,
-    /// The task whose end it awaits is over.
+    /// The task whose end it awaits is over, and so is that task's poll: whoever ran it
+    /// runs no more code of a user's before it looks for the next task.
     Joined,
     /// It woke itself while it was polled.
     Yielded,

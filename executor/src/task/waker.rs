@@ -30,10 +30,10 @@ pub(super) unsafe fn from_header(header: NonNull<Header>) -> Waker {
 ///
 /// 1. As of [`Words::into_waker`].
 #[inline]
-pub(super) unsafe fn wake_joiner(waker: Words) {
+pub(super) unsafe fn wake_joiner(waker: Words, why: Why) {
     match waker.is_of(&VTABLE) {
         // SAFETY: 1: a waker of this table is a reference, which is given up.
-        true => unsafe { header::wake_and_drop(cell_of(waker.data()), Why::Joined) },
+        true => unsafe { header::wake_and_drop(cell_of(waker.data()), why) },
         // SAFETY: 1 is the caller's.
         false => unsafe { waker.into_waker() }.wake(),
     }

@@ -12,7 +12,10 @@ use crate::{
     rng::Rng,
     task::{Task, Tenant},
 };
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 use sync::driver::Seat;
 
 /// The first tick. Near wrap-around under debug assertions, so that every test
@@ -20,13 +23,15 @@ use sync::driver::Seat;
 const TICK_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 100 } else { 0 };
 
 /// The place of one worker.
-#[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) seat: Seat,
     /// The worker's number.
     pub(crate) index: usize,
     pub(crate) tenant: Tenant,
     pub(crate) local: deque::Worker<Task>,
+    /// Who awaits the task that ended in the poll that ended just now, to be run at
+    /// once. Nobody else sees it: it is empty whenever user code runs.
+    pub(crate) joiner: Cell<Option<Task>>,
     pub(crate) rng: RefCell<Rng>,
     /// Says which pushes are watched.
     pub(crate) sampler: Sampler,
@@ -51,6 +56,7 @@ impl Desk {
             index,
             tenant,
             local: deque::Worker::new_fifo(),
+            joiner: Cell::new(None),
             rng: RefCell::new(Rng::new(seed)),
             sampler: Sampler::new(),
             tick: Cell::new(TICK_FIRST),
@@ -78,5 +84,14 @@ impl Desk {
     /// The worker to try first.
     pub(crate) fn random_below(&self, n: usize) -> usize {
         self.rng.borrow_mut().below(n)
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("index", &self.index)
+            .field("local", &self.local)
+            .finish_non_exhaustive()
     }
 }

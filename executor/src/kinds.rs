@@ -39,7 +39,7 @@ unsafe impl Schedule for Stealable {
     }
 
     #[inline]
-    fn wake_here(home: NonNull<Home>, wake: impl FnOnce() -> Option<Task>) -> bool {
+    fn wake_here(home: NonNull<Home>, why: Why, wake: impl FnOnce() -> Option<Task>) -> bool {
         // SAFETY: alive, by the reference of whoever wakes.
         let owner = unsafe { home.as_ref() }.owner;
         context::with(|cx| {
@@ -47,7 +47,7 @@ unsafe impl Schedule for Stealable {
                 return false;
             };
             if let Some(task) = wake() {
-                Scheduler::at(desk).queue_here(desk, task, Why::Woken);
+                Scheduler::at(desk).queue_here(desk, task, why);
             }
             true
         })
@@ -116,7 +116,7 @@ unsafe impl Schedule for Pinned {
         (home, NonNull::from(&*self.inbox))
     }
 
-    fn wake_here((_, inbox): Self::Route, wake: impl FnOnce() -> Option<Task>) -> bool {
+    fn wake_here((_, inbox): Self::Route, _why: Why, wake: impl FnOnce() -> Option<Task>) -> bool {
         let is_own =
             |cx: &&Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
         context::with(|cx| {
@@ -181,7 +181,7 @@ unsafe impl Schedule for OnPool {
 
     fn route(&self, _home: NonNull<Home>) {}
 
-    fn wake_here((): (), _wake: impl FnOnce() -> Option<Task>) -> bool {
+    fn wake_here((): (), _why: Why, _wake: impl FnOnce() -> Option<Task>) -> bool {
         false
     }
 

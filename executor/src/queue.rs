@@ -9,6 +9,13 @@
 //! * the [injector](crate::injector) of the runtime: what threads that are not its
 //!   workers queue. Workers take from it in batches.
 //!
+//! A worker that wakes a task pays one read-modify-write for the slot: a store puts the
+//! task in, for nobody else does that, and a swap takes it out, for others may.
+//!
+//! # Rejected
+//!
+//! * A swap to put a task into an empty slot: 10 ns of a wake, and nothing to swap with.
+//!
 //! # Synchronization edges
 //!
 //! | edge | released by        | acquired by        | what crosses                   |
@@ -16,9 +23,12 @@
 //! | Q1   | [`Slot::put`]      | [`Slot::take`]     | the task, when a thief takes it |
 
 use crate::task::{Task, header::Header};
-use sync::shim::atomic::{
-    AtomicPtr,
-    Ordering::{AcqRel, Relaxed},
+use sync::shim::{
+    atomic::{
+        AtomicPtr,
+        Ordering::{AcqRel, Relaxed, Release},
+    },
+    store_among_rmws,
 };
 
 /// Room for the one task that is to run next.
@@ -35,8 +45,16 @@ impl Slot {
     /// The newcomer displaces: it is what was woken by the poll that runs now.
     #[must_use]
     pub(crate) fn put(&self, task: Task) -> Option<Task> {
-        // Q1: publishes the task. By read-modify-write, since a thief may be at it.
-        let before = self.0.swap(task.into_raw(), AcqRel);
+        let task = task.into_raw();
+        // Relaxed: nobody but the owner puts anything in, so what it sees empty stays
+        // so. A thief that comes late finds either nothing or the newcomer.
+        if self.0.load(Relaxed).is_null() {
+            // Q1: publishes the task.
+            store_among_rmws(&self.0, task, Release);
+            return None;
+        }
+        // Q1: as above. By read-modify-write, since a thief may be at it.
+        let before = self.0.swap(task, AcqRel);
         // SAFETY: 1: the slot holds what `into_raw` gave, and this swap took it out.
         unsafe { Task::from_raw(before) }
     }

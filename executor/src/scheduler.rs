@@ -5,10 +5,17 @@
 //! | who queues              | where to                    | who is woken               |
 //! |-------------------------|-----------------------------|----------------------------|
 //! | a worker, waking        | its next-task slot          | nobody                     |
+//! | a worker, ending what another task awaits | that one runs next, if its queue is empty; else the end of that | nobody |
 //! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
+//!
+//! Who awaits one task often awaits its siblings, too, and those lie in the queue. Woken
+//! behind them it finds them over: a thousand tasks that are awaited one after another
+//! wake their parent once, not a thousand times. The parent waits for one round of the
+//! queue, as what it waited for had to. One that runs next needs no slot: the poll is
+//! over, so no user code can keep the worker from it, and nobody has to rescue it.
 //!
 //! The slot also takes what the driver wakes while the worker is busy: a timer that
 //! is due does not wait behind ten thousand tasks that are always ready.
@@ -219,11 +226,16 @@ impl Scheduler {
                     desk.local.push(displaced);
                 }
             }
+            Why::Joined if desk.local.is_empty() => {
+                let before = desk.joiner.replace(Some(task));
+                debug_assert!(before.is_none(), "one task ends in a poll");
+                before.into_iter().for_each(|it| desk.local.push(it));
+            }
             Why::Spawned => {
                 desk.local.push(task);
                 self.share(desk.index);
             }
-            Why::Yielded | Why::Cancelled => desk.local.push(task),
+            Why::Joined | Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
     }
 
@@ -250,7 +262,10 @@ impl Scheduler {
     /// Wakes a sleeper for a worker's own backlog, if nobody searches.
     #[inline]
     pub(crate) fn share(&self, index: usize) {
-        if let Some(sleeper) = self.idle.share() {
+        // Most often everybody is awake, or there is nobody else.
+        if self.idle.asleep() > 0
+            && let Some(sleeper) = self.idle.share()
+        {
             self.workers[index].counters.wakes.add(1);
             self.unpark(sleeper);
         }

@@ -9,7 +9,7 @@
 //!              ┌──────────── Polled ◀──────────┐
 //!              ▼                               │
 //!   now and then: driver, runtime's queue      │
-//!   next-task slot ─▶ pinned ⇄ own queue ─▶ runtime's queue ─▶ steal
+//!   joiner, next-task slot ─▶ pinned ⇄ own queue ─▶ runtime's queue ─▶ steal
 //!              │ nothing                       ▲
 //!              ▼                               │
 //!   fall asleep, look once more ── something ──┘
@@ -51,8 +51,9 @@ use crate::{
     context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
+    inbox::Inbox,
     scheduler::Scheduler,
-    task::Task,
+    task::{Task, Why},
 };
 use std::sync::Arc;
 use sync::{coop, futurelock::Watch, shim::atomic::Ordering::Relaxed};
@@ -122,18 +123,23 @@ fn from_queues(cx: &Context, desk: &Desk) -> Option<Task> {
     }
 }
 
+#[inline]
 fn take_letters(cx: &Context) {
     if let Some(inbox) = cx.inbox.as_ref().filter(|it| it.has_letters()) {
-        inbox.take(|task| cx.pinned.borrow_mut().push_back(task));
+        take_letters_of(inbox, cx);
     }
+}
+
+#[cold]
+fn take_letters_of(inbox: &Inbox, cx: &Context) {
+    inbox.take(|task| cx.pinned.borrow_mut().push_back(task));
 }
 
 /// At most three times in a row, so that two tasks that wake each other do not
 /// starve the queue.
 fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
-    let runs = desk.slot_runs.get();
-    desk.slot_runs.set(0);
-    let task = scheduler.workers[desk.index].slot.take()?;
+    let runs = desk.slot_runs.replace(0);
+    let task = desk.joiner.take().or_else(|| scheduler.workers[desk.index].slot.take())?;
     if runs < SLOT_RUNS_MAX {
         desk.slot_runs.set(runs + 1);
         return Some(task);
@@ -200,6 +206,7 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// Polls a task with a full budget.
+#[inline]
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     match task.is_marked() {
         false => poll(scheduler, cx, task),
@@ -254,6 +261,8 @@ fn run_watched(watch: &Arc<Watch>, task: Task) {
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
+    // The driver's wakers are user code, and may block.
+    show_joiner(scheduler, desk);
     let workers = scheduler.config.workers;
     scheduler.injector.move_batch(desk.next_shard(), workers, BATCH_MAX, |task| {
         keep(scheduler, desk, task);
@@ -262,6 +271,13 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
         scheduler.workers[desk.index].counters.events.add(events as u64);
+    }
+}
+
+/// Puts the task that is to run at once where others can rescue it.
+fn show_joiner(scheduler: &Scheduler, desk: &Desk) {
+    if let Some(task) = desk.joiner.take() {
+        scheduler.queue_here(desk, task, Why::Woken);
     }
 }
 
@@ -299,6 +315,7 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
     take_letters(cx);
     let pinned = cx.pinned.borrow().len();
     let at_desk = cx.desk().map_or(0, |desk| {
+        show_joiner(scheduler, desk);
         let worker = &scheduler.workers[desk.index];
         let in_slot = usize::from(!worker.slot.is_empty());
         in_slot + worker.stealer.len() + scheduler.injector.len()
@@ -315,8 +332,10 @@ fn get_up(scheduler: &Scheduler, desk: &Desk) {
 
 /// Whether something is ready that only this thread sees, or sees first.
 pub(crate) fn has_ready(scheduler: &Scheduler, cx: &Context) -> bool {
-    let is_ready =
-        |desk: &Desk| !desk.local.is_empty() || !scheduler.workers[desk.index].slot.is_empty();
+    let is_ready = |desk: &Desk| {
+        show_joiner(scheduler, desk);
+        !desk.local.is_empty() || !scheduler.workers[desk.index].slot.is_empty()
+    };
     !cx.pinned.borrow().is_empty() || cx.desk().is_some_and(is_ready)
 }
 
@@ -340,6 +359,7 @@ pub(crate) fn put_in_order(scheduler: &Scheduler, desk: &Desk) {
     if desk.is_searching.replace(false) {
         scheduler.idle.stop_search();
     }
+    show_joiner(scheduler, desk);
     if let Some(task) = scheduler.workers[desk.index].slot.take() {
         desk.local.push(task);
     }

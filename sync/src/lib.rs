@@ -84,6 +84,9 @@ pub mod wait_queue;
 pub mod wait_site;
 #[expect(unsafe_code, reason = "an array of which a part is initialized")]
 pub mod wake_batch;
+#[doc(hidden)]
+#[expect(unsafe_code, reason = "a waker, as two words that may be copied while it changes")]
+pub mod waker_slot;
 
 pub use cancellation::CancellationToken;
 pub use condition::{Condition, ConditionGuard};

@@ -256,6 +256,23 @@ mod held {
     }
 }
 
+/// Stores into an atomic on which others do read-modify-writes.
+///
+/// In a model of loom's it is one itself: loom 0.7 lets a read-modify-write read what
+/// was there before a plain store, and still come after it, which no machine does.
+#[inline]
+#[cfg(not(loom))]
+pub fn store_among_rmws<T>(place: &atomic::AtomicPtr<T>, value: *mut T, order: atomic::Ordering) {
+    place.store(value, order);
+}
+
+/// Stores into an atomic on which others do read-modify-writes.
+#[inline]
+#[cfg(loom)]
+pub fn store_among_rmws<T>(place: &atomic::AtomicPtr<T>, value: *mut T, order: atomic::Ordering) {
+    place.swap(value, order);
+}
+
 /// A `const fn` under std, a plain one where loom or shuttle build the value.
 #[doc(hidden)]
 #[macro_export]

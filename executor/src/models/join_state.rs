@@ -13,8 +13,9 @@ use sync::shim::{
 
 struct Pair {
     join: JoinState,
-    /// Zero: empty. Otherwise the number of the waker in it.
-    slot: Memory,
+    /// Zero: empty. Otherwise the number of the waker in it, in two halves which a copy
+    /// may mix up, as with a real one.
+    slot: [AtomicU32; 2],
     /// Zero: none. One: there. Two: taken. Three: dropped.
     output: Memory,
     /// What else the cell holds; its owner frees it.
@@ -35,7 +36,7 @@ impl Pair {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             join: JoinState::new(),
-            slot: Memory::new(),
+            slot: [AtomicU32::new(0), AtomicU32::new(0)],
             output: Memory::new(),
             cell: Memory::new(),
             frees: AtomicU32::new(0),
@@ -51,34 +52,63 @@ impl Pair {
 
     fn complete(&self) -> Woken {
         self.output.write(1);
-        let (mut order, mut waker) = (self.join.begin(), 0);
+        let (mut order, mut waker) = self.join.begin(|| self.copy());
         if order == Complete::TakeWaker {
-            waker = self.take_waker();
+            // The cell is ours to use still.
+            self.cell.read();
+            waker = Some(self.copy());
             order = self.join.end();
         }
         if order == Complete::Discard {
             self.free(3);
         }
-        waker
+        waker.map_or(0, Self::whole)
+    }
+
+    fn copy(&self) -> [u32; 2] {
+        // Relaxed: as in the real slot.
+        self.slot.each_ref().map(|it| it.load(Relaxed))
+    }
+
+    fn put(&self, waker: u32) {
+        self.slot.iter().for_each(|it| it.store(waker, Relaxed));
+    }
+
+    /// What was copied belongs to whoever asks.
+    fn whole(copied: [u32; 2]) -> Woken {
+        assert_eq!(copied[0], copied[1], "the waker is whole");
+        assert_ne!(copied[0], 0, "a waker lay in the slot");
+        copied[0]
     }
 
     fn take_waker(&self) -> Woken {
-        let waker = self.slot.read();
-        assert_ne!(waker, 0, "a waker lies in the slot");
-        self.slot.write(0);
+        let waker = Self::whole(self.copy());
+        self.put(0);
         waker
     }
 
     /// As the real joiner; also says whether the waker was left in the slot.
     fn register(&self, waker: u32) -> Join {
-        match self.join.unregister() {
-            Join::Pending => self.slot.write(0),
+        match self.empty_slot() {
+            Join::Pending => {}
             refusal => return refusal,
         }
-        self.slot.write(waker);
+        self.put(waker);
         let answer = self.join.register();
         if answer == Join::Done {
             assert_eq!(self.take_waker(), waker, "nobody else took it");
+        }
+        answer
+    }
+
+    /// As the real joiner.
+    fn empty_slot(&self) -> Join {
+        let answer = match self.join.poll() {
+            Join::Registered => self.join.unregister(),
+            answer => return answer,
+        };
+        if answer == Join::Pending {
+            self.take_waker();
         }
         answer
     }
@@ -88,9 +118,7 @@ impl Pair {
     }
 
     fn detach(&self) {
-        if self.join.unregister() == Join::Pending {
-            self.slot.write(0);
-        }
+        self.empty_slot();
         self.cell.read();
         if self.join.detach() == Join::Done {
             self.free(3);
@@ -153,18 +181,20 @@ fn edge_j2() {
 #[test]
 fn the_waker_left_last_is_woken() {
     let seen = outcomes(|| {
-        let (answers, woken) =
-            race(|pair| [pair.register(1), pair.register(2)].map(|it| format!("{it:?}")));
+        let (answers, woken) = race(|pair| [1, 2, 3].map(|it| format!("{:?}", pair.register(it))));
         (answers.join(" "), woken)
     });
     let expected = [
-        ("Done Done", 0),
-        ("Pending Pending", 2),
-        // The completer is at the first one just now, or was.
-        ("Pending Locked", 1),
-        ("Pending Done", 1),
-        // Done after the first one was taken back, before the second lay there.
-        ("Pending Done", 0),
+        ("Done Done Done", 0),
+        ("Pending Pending Pending", 3),
+        // The completer had copied the first one.
+        ("Pending Done Done", 1),
+        // The completer is at the second one just now, or was.
+        ("Pending Pending Locked", 2),
+        ("Pending Pending Done", 2),
+        // Done after one was taken back, before the next lay there.
+        ("Pending Done Done", 0),
+        ("Pending Pending Done", 0),
     ];
     assert_eq!(seen, expected.map(|(answers, woken)| (answers.to_owned(), woken)).into());
 }

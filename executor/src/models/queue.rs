@@ -43,6 +43,35 @@ fn edge_q1() {
     assert_eq!(seen, [(true, None), (false, Some(7))].into());
 }
 
+/// A slot that a thief emptied, late or twice, is filled by a store: nothing is lost,
+/// and nothing is there twice.
+#[test]
+fn a_slot_that_was_emptied_is_filled_again() {
+    let seen = outcomes(|| {
+        let slot = Arc::new(Slot::new());
+        let theirs = slot.clone();
+        let owner = thread::spawn(move || {
+            let mut all: Vec<_> = (1..=2).filter_map(|n| theirs.put(task(n))).collect();
+            all.extend(theirs.take());
+            all.extend(theirs.put(task(3)));
+            all.into_iter().map(number).collect::<Vec<_>>()
+        });
+        let thief = {
+            let slot = slot.clone();
+            thread::spawn(move || {
+                [slot.take(), slot.take()].into_iter().flatten().map(number).collect::<Vec<_>>()
+            })
+        };
+        let (mut all, stolen) = (owner.join().unwrap(), thief.join().unwrap());
+        let count = stolen.len();
+        all.extend(stolen);
+        all.extend(slot.take().map(number));
+        all.sort_unstable();
+        (all, count)
+    });
+    assert_eq!(seen, [0, 1, 2].map(|stolen| (vec![1, 2, 3], stolen)).into());
+}
+
 /// What a newcomer displaces goes to one of owner and thief.
 #[test]
 fn a_displaced_task_is_not_lost() {

@@ -122,7 +122,7 @@ unsafe impl<const CLAIMED: bool> Schedule for Listed<CLAIMED> {
         home
     }
 
-    fn wake_here(home: NonNull<Home>, wake: impl FnOnce() -> Option<Task>) -> bool {
+    fn wake_here(home: NonNull<Home>, _why: Why, wake: impl FnOnce() -> Option<Task>) -> bool {
         let is_local = matches!(Scheduler::of(home).kind, Kind::Local);
         if is_local && let Some(task) = wake() {
             Scheduler::of(home).queue(task);

@@ -66,6 +66,7 @@ use sync::{
     futurelock::{self, Futurelock},
     shim::cell::UnsafeCell,
     wait_site::{self, Watched},
+    waker_slot::WakerSlot,
 };
 
 /// How a kind of task is queued, and where its memory goes.
@@ -87,7 +88,7 @@ pub(crate) unsafe trait Schedule: 'static {
 
     /// If the calling thread keeps what the route leads to alive by itself: calls `wake`
     /// and queues the task that this gives. Gives whether it did.
-    fn wake_here(route: Self::Route, wake: impl FnOnce() -> Option<Task>) -> bool;
+    fn wake_here(route: Self::Route, why: Why, wake: impl FnOnce() -> Option<Task>) -> bool;
 
     fn schedule(route: Self::Route, task: Task, why: Why);
 
@@ -164,7 +165,7 @@ pub(crate) unsafe fn create<F: Future, S: Schedule>(
     let header = Header {
         state: State::spawned(refs),
         vtable: const { &vtable::<F, S>() },
-        join_waker: UnsafeCell::new(None),
+        join_waker: WakerSlot::new(),
         join: JoinState::new(),
         extras: extras(birth.watched, locals.as_ref()),
         content: UnsafeCell::new(Content::Future),
@@ -231,22 +232,22 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
         // SAFETY: BUSY is ours, by the linear `Task`.
         return unsafe { cancel::<F, S>(header, None) };
     }
-    let extras = this.header.extras;
-    let polled = match extras.has(Extras::LOCALS) {
+    let polled = {
+        // SAFETY: as above: the right to poll covers what the task inherited.
+        let locals = unsafe { borrow_locals(place) };
+        let scope = locals.as_deref().map(Scope::of_task);
         // SAFETY: as above.
-        false => unsafe { poll(place, None) },
-        // SAFETY: as above.
-        true => unsafe { poll_with_locals(place) },
+        unsafe { poll(place, scope.as_ref()) }
     };
     match polled {
         // SAFETY: as above; the future is gone.
-        Poll::Ready(output) => unsafe { complete(place, output) },
+        Poll::Ready(output) => unsafe { complete(place, output, Why::Joined) },
         Poll::Pending if this.header.take_self_woken() => {
             // SAFETY: as above.
             S::schedule(unsafe { route(place) }, Task::new(header), Why::Yielded);
         }
         Poll::Pending => {
-            if extras.has(Extras::WATCHED) {
+            if this.header.extras.has(Extras::WATCHED) {
                 // SAFETY: as above.
                 unsafe { judge(place) };
             }
@@ -260,19 +261,8 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     }
 }
 
-/// Polls the future of a task that inherited something.
-#[cold]
-unsafe fn poll_with_locals<F: Future, S: Schedule>(
-    place: Place<F, S>,
-) -> Poll<Result<F::Output, JoinError>> {
-    // SAFETY: the caller's right to poll covers what the task inherited.
-    let locals = unsafe { borrow_locals(place) };
-    let scope = locals.as_deref().map(Scope::of_task);
-    // SAFETY: as the caller.
-    unsafe { poll(place, scope.as_ref()) }
-}
-
 /// What the task inherits, to whoever runs it, which must not drop it.
+#[inline]
 unsafe fn borrow_locals<F: Future, S: Schedule>(
     place: Place<F, S>,
 ) -> Option<ManuallyDrop<Arc<Inherited>>> {
@@ -424,14 +414,16 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
             JoinError::cancelled(info, given.or(reason.map(Reason::Ours)))
         }
     };
-    // SAFETY: as above; the future is gone.
-    unsafe { complete(place, Err(error)) };
+    // SAFETY: as above; the future is gone. The caller may be in the poll of another.
+    unsafe { complete(place, Err(error), Why::Woken) };
 }
 
-/// The task is over: stores the output and finds out whose it is.
+/// The task is over: stores the output and finds out whose it is. Wakes who awaits it,
+/// for the reason `why`, and does nothing more.
 unsafe fn complete<F: Future, S: Schedule>(
     place: Place<F, S>,
     output: Result<F::Output, JoinError>,
+    why: Why,
 ) {
     // SAFETY: the caller has the right to poll, so the cell is alive until the
     // join word gives it away below.
@@ -452,11 +444,10 @@ unsafe fn complete<F: Future, S: Schedule>(
     }
     // SAFETY: alive as long as the cell.
     unsafe { home.as_ref() }.bury(&this.record);
-    let mut waker = None;
-    let mut order = this.header.join.begin();
+    let (mut order, mut waker) = this.header.join.begin(|| this.header.join_waker.copy());
     if order == Complete::TakeWaker {
-        // Rule J: LOCKED is ours.
-        waker = this.header.take_join_waker();
+        // Rule J: LOCKED is ours, and with it the waker.
+        waker = Some(this.header.join_waker.copy());
         order = this.header.join.end();
     }
     if order == Complete::Discard {
@@ -464,7 +455,8 @@ unsafe fn complete<F: Future, S: Schedule>(
         unsafe { discard::<F, S>(place.header()) };
     }
     let Some(waker) = waker else { return };
-    if let Err(payload) = caught(|| waker.wake()) {
+    // SAFETY: 1: rule J: the joiner put it in, and the word gave it to us alone.
+    if let Err(payload) = caught(|| unsafe { waker::wake_joiner(waker, why) }) {
         S::stray(home, Stray::Panicked(StrayPanic::Waker, payload));
     }
 }
@@ -559,7 +551,7 @@ unsafe fn schedule<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
 }
 
 /// Wakes a task that this thread does not poll, and gives the caller's reference up.
-unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>) {
+unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>, why: Why) {
     let place = Place::<F, S>::of(header);
     // SAFETY: alive, by the caller's reference.
     let state = &unsafe { place.get() }.header.state;
@@ -576,13 +568,13 @@ unsafe fn wake_and_drop<F: Future, S: Schedule>(header: NonNull<Header>) {
             None
         }
     };
-    if S::wake_here(route, wake) {
+    if S::wake_here(route, why, wake) {
         return;
     }
     // A foreign waker keeps its reference until the task is queued: it is what keeps
     // the scheduler alive meanwhile.
     if state.wake() == Wake::Schedule {
-        S::schedule(route, Task::new(header), Why::Woken);
+        S::schedule(route, Task::new(header), why);
     }
     // SAFETY: given up here.
     unsafe { drop_ref(header) };

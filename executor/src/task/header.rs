@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
     task::Waker,
 };
-use sync::shim::cell::UnsafeCell;
+use sync::{shim::cell::UnsafeCell, waker_slot::WakerSlot};
 
 /// Why a task is queued: it decides where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub(crate) enum Why {
     Spawned,
     /// Somebody woke it.
     Woken,
+    /// The task whose end it awaits is over, and so is that task's poll: whoever ran it
+    /// runs no more code of a user's before it looks for the next task.
+    Joined,
     /// It woke itself while it was polled.
     Yielded,
     /// It is to be cancelled.
@@ -44,7 +47,7 @@ pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static Vtable,
     /// Rule J.
-    pub(super) join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) join_waker: WakerSlot,
     pub(super) join: JoinState,
     /// What only few tasks have.
     pub(super) extras: Extras,
@@ -107,7 +110,7 @@ pub(super) unsafe fn record_of<'a>(header: NonNull<Header>) -> &'a Record {
 pub(super) struct Vtable {
     pub(super) run: unsafe fn(NonNull<Header>),
     pub(super) schedule: unsafe fn(NonNull<Header>, Why),
-    pub(super) wake_and_drop: unsafe fn(NonNull<Header>),
+    pub(super) wake_and_drop: unsafe fn(NonNull<Header>, Why),
     pub(super) abort: unsafe fn(NonNull<Header>, Option<Arc<str>>),
     pub(super) cancel: unsafe fn(NonNull<Header>, Option<&'static str>),
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
@@ -143,17 +146,14 @@ impl Header {
         self.local_refs.with(|it| unsafe { *it })
     }
 
-    /// Rule J: the slot is the caller's.
-    pub(super) fn take_join_waker(&self) -> Option<Waker> {
-        // SAFETY: rule J, by the callers.
-        self.join_waker.with_mut(|it| unsafe { (*it).take() })
-    }
-
-    /// Rule J: the slot is the caller's, and empty.
-    pub(super) fn put_join_waker(&self, waker: Waker) {
-        // SAFETY: rule J, by the callers.
-        let before = self.join_waker.with_mut(|it| unsafe { (*it).replace(waker) });
-        debug_assert!(before.is_none(), "a waker in a slot that is ours");
+    /// Takes the waker out of the join's slot.
+    ///
+    /// # Safety
+    ///
+    /// 1. Rule J: a waker lies in it, which is the caller's, and taken once.
+    pub(super) unsafe fn take_join_waker(&self) -> Waker {
+        // SAFETY: 1 is the caller's.
+        unsafe { self.join_waker.copy().into_waker() }
     }
 }
 
@@ -206,7 +206,7 @@ pub(super) unsafe fn wake_by_ref(header: NonNull<Header>) {
 }
 
 /// See [`clone_ref`].
-pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
+pub(super) unsafe fn wake_and_drop(header: NonNull<Header>, why: Why) {
     // SAFETY: alive, by the caller's reference.
     let this = unsafe { header.as_ref() };
     if is_current(header) {
@@ -214,5 +214,5 @@ pub(super) unsafe fn wake_and_drop(header: NonNull<Header>) {
         return this.add_local(-1);
     }
     // SAFETY: as above.
-    unsafe { (this.vtable.wake_and_drop)(header) }
+    unsafe { (this.vtable.wake_and_drop)(header, why) }
 }

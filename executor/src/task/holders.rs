@@ -247,10 +247,10 @@ impl<T> Joiner<T> {
             // The completer is at the slot, or was: it is not ours to write.
             (refusal, _) => return refusal,
         };
-        header.put_join_waker(waker);
+        header.join_waker.put(waker);
         let answer = header.join.register();
-        // Finished meanwhile, and nobody took what lay in the slot.
-        let unused = (answer == Join::Done).then(|| header.take_join_waker());
+        // SAFETY: 1: finished meanwhile, and nobody took what we put into the slot.
+        let unused = (answer == Join::Done).then(|| unsafe { header.take_join_waker() });
         shim::assert_unlocked("the drop of a waker");
         drop((old, unused));
         answer
@@ -263,7 +263,10 @@ impl<T> Joiner<T> {
         let header = self.header();
         match header.join.poll() {
             Join::Registered => match header.join.unregister() {
-                Join::Pending => (Join::Pending, header.take_join_waker()),
+                Join::Pending => {
+                    // SAFETY: 1: it was there, and is not the completer's any more.
+                    (Join::Pending, Some(unsafe { header.take_join_waker() }))
+                }
                 refusal => (refusal, None),
             },
             answer => (answer, None),

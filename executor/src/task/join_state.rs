@@ -5,28 +5,37 @@
 //! other.
 //!
 //! ```text
-//!   bit   3       2        1         0
-//!     ┌──────┬────────┬──────────┬─────────┐
-//!     │ GONE │  DONE  │ LOCKED   │ WAKER   │
-//!     └──────┴────────┴──────────┴─────────┘
+//!   bit   4       3       2        1         0
+//!     ┌───────┬──────┬────────┬──────────┬─────────┐
+//!     │ AGAIN │ GONE │  DONE  │ LOCKED   │ WAKER   │
+//!     └───────┴──────┴────────┴──────────┴─────────┘
 //!
-//!            register                begin            end
-//!     EMPTY ──────────▶ WAKER ───────────────▶ LOCKED ──────▶ DONE
-//!       ▲ ◀──────────────┘                        │
-//!       │   unregister                            │ detach
-//!       │                                         ▼
-//!       ├── begin ─▶ DONE                   LOCKED|GONE ─ end ─▶ DONE|GONE
+//!            register          begin, with a copy of the waker
+//!     EMPTY ──────────▶ WAKER ────────────────────────────────▶ DONE
+//!       │                 │
+//!       │                 │ unregister
+//!       │                 ▼     register              begin            end
+//!       │               AGAIN ─────────▶ AGAIN|WAKER ──────▶ LOCKED ──────▶ DONE
+//!       │                 ▲ ◀─────────────┘                     │
+//!       │                 │   unregister                        │ detach
+//!       │                 │                                     ▼
+//!       ├── begin ─▶ DONE ┴ …, likewise                   LOCKED|GONE ─ end ─▶ DONE|GONE
 //!       └── detach ─▶ GONE
 //! ```
 //!
 //! WAKER: the slot holds a waker, and the completer may take it. LOCKED: the
 //! completer is taking it. DONE: the output is there. GONE: no handle is left.
+//! AGAIN: a waker was taken back, so that one in the slot is not the first.
+//!
+//! Most joiners wait once, with one waker. That one the completer copies before it says
+//! DONE, and after that touches the cell no more: one write of the word. See
+//! [`waker_slot`](sync::waker_slot) for why the copy is whole.
 //!
 //! # Who may touch what
 //!
 //! | what     | joiner                          | completer                         |
 //! |----------|---------------------------------|-----------------------------------|
-//! | the slot | while WAKER and LOCKED are clear | after it turned WAKER into LOCKED |
+//! | the slot | writes while WAKER and LOCKED are clear | copies while WAKER is set; the copy is its own if the exchange from WAKER succeeds, or after it turned that into LOCKED |
 //! | the output, and the cell's end | once it saw DONE | if it saw GONE                  |
 //!
 //! Whoever gets the output also has to let go of the cell.
@@ -54,6 +63,8 @@ pub(crate) struct JoinState(AtomicU8);
 pub(crate) enum Complete {
     /// The output is the joiner's now: do not touch the cell.
     HandedOver,
+    /// Likewise, and the waker that was copied is ours: call it.
+    Wake,
     /// Take the waker out of the slot, then call [`JoinState::end`].
     TakeWaker,
     /// Nobody wants it: drop the output, let go of the cell.
@@ -102,12 +113,22 @@ impl JoinState {
     }
 
     /// The output is written. J1: publishes it; J2, J3: sees what the joiner
-    /// left.
-    pub(crate) fn begin(&self) -> Complete {
-        // A detached task's word does not change any more: no need to write it.
-        match Snapshot(self.0.load(Acquire)).has(GONE) {
-            true => Complete::Discard,
-            false => self.update(Snapshot::begin),
+    /// left. For [`Complete::Wake`] also gives what `copy` copied out of the slot.
+    #[inline]
+    pub(crate) fn begin<W>(&self, copy: impl Fn() -> W) -> (Complete, Option<W>) {
+        // J2, J3: see the waker, and the last use.
+        let mut seen = self.0.load(Acquire);
+        loop {
+            let (next, order) = Snapshot(seen).begin();
+            // A detached task's word does not change any more: no need to write it.
+            if order == Complete::Discard {
+                return (order, None);
+            }
+            let copied = (order == Complete::Wake).then(&copy);
+            match self.0.compare_exchange_weak(seen, next.0, AcqRel, Acquire) {
+                Ok(_) => return (order, copied),
+                Err(actual) => seen = actual,
+            }
         }
     }
 
@@ -116,7 +137,7 @@ impl JoinState {
         self.update(Snapshot::end)
     }
 
-    /// The only place that writes the word.
+    /// With [`begin`](Self::begin), the only place that writes the word.
     fn update<A>(&self, step: impl Fn(Snapshot) -> (Snapshot, A)) -> A {
         let mut seen = self.0.load(Acquire);
         loop {
@@ -137,6 +158,7 @@ const WAKER: u8 = 1 << 0;
 const LOCKED: u8 = 1 << 1;
 const DONE: u8 = 1 << 2;
 const GONE: u8 = 1 << 3;
+const AGAIN: u8 = 1 << 4;
 
 impl Snapshot {
     fn join(self) -> Join {
@@ -159,7 +181,7 @@ impl Snapshot {
 
     fn unregister(self) -> (Self, Join) {
         match self.join() {
-            Join::Registered => (self.without(WAKER), Join::Pending),
+            Join::Registered => (self.without(WAKER).with(AGAIN), Join::Pending),
             other => (self, other),
         }
     }
@@ -176,7 +198,10 @@ impl Snapshot {
         debug_assert!(!self.has(DONE) && !self.has(LOCKED), "completed twice: {self:?}");
         match () {
             () if self.has(GONE) => (self, Complete::Discard),
-            () if self.has(WAKER) => (self.without(WAKER).with(LOCKED), Complete::TakeWaker),
+            () if self.has(WAKER) && self.has(AGAIN) => {
+                (self.without(WAKER).with(LOCKED), Complete::TakeWaker)
+            }
+            () if self.has(WAKER) => (self.without(WAKER).with(DONE), Complete::Wake),
             () => (self.with(DONE), Complete::HandedOver),
         }
     }
@@ -236,18 +261,34 @@ mod tests {
 
     #[test]
     fn the_word_takes_these_values_and_no_others() {
-        let named = [0, WAKER, LOCKED, DONE, GONE, LOCKED | GONE, DONE | GONE];
-        assert_eq!(reachable(), named.into());
+        let first = [0, WAKER, DONE, GONE];
+        let again = [0, WAKER, LOCKED, DONE, GONE, LOCKED | GONE, DONE | GONE];
+        let named = first.into_iter().chain(again.map(|it| it | AGAIN));
+        assert_eq!(reachable(), named.collect());
+    }
+
+    #[test]
+    fn a_waker_is_copied_only_if_it_is_the_first() {
+        let (registered, _) = Snapshot(0).register();
+        assert_eq!(registered.begin().1, Complete::Wake);
+        let (taken_back, _) = registered.unregister();
+        let (again, _) = taken_back.register();
+        assert_eq!(again.begin().1, Complete::TakeWaker);
+        for word in reachable().into_iter().filter(|it| it & AGAIN != 0).map(Snapshot) {
+            assert_ne!(word.0, registered.0, "a word that was left never comes back");
+        }
     }
 
     #[test]
     fn the_output_gets_exactly_one_owner() {
         // Before completion, and with nobody in the middle of it.
-        for word in [0, WAKER, GONE] {
+        for word in [0, WAKER, GONE, AGAIN, AGAIN | WAKER, AGAIN | GONE] {
             let (next, order) = Snapshot(word).begin();
             match order {
                 Complete::Discard => assert!(next.has(GONE) && !next.has(DONE)),
-                Complete::HandedOver => assert_eq!(next.detach().1, Join::Done),
+                Complete::HandedOver | Complete::Wake => {
+                    assert_eq!(next.detach().1, Join::Done);
+                }
                 Complete::TakeWaker => {
                     assert_eq!(next.end().1, Complete::HandedOver);
                     assert_eq!(next.detach().0.end().1, Complete::Discard);

@@ -1,10 +1,11 @@
 //! A task's waker: std's face of one reference.
 
-use super::header::{self, Header};
+use super::header::{self, Header, Why};
 use std::{
     ptr::NonNull,
     task::{RawWaker, RawWakerVTable, Waker},
 };
+use sync::waker_slot::Words;
 
 /// One table for all tasks, so that `will_wake` compares cells.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -22,6 +23,22 @@ pub(super) unsafe fn from_header(header: NonNull<Header>) -> Waker {
     unsafe { Waker::from_raw(raw) }
 }
 
+/// Wakes who awaits a task that is over, without a look at the table if it is a task,
+/// too: that wake is no user code, and does not panic.
+///
+/// # Safety
+///
+/// 1. As of [`Words::into_waker`].
+#[inline]
+pub(super) unsafe fn wake_joiner(waker: Words, why: Why) {
+    match waker.is_of(&VTABLE) {
+        // SAFETY: 1: a waker of this table is a reference, which is given up.
+        true => unsafe { header::wake_and_drop(cell_of(waker.data()), why) },
+        // SAFETY: 1 is the caller's.
+        false => unsafe { waker.into_waker() }.wake(),
+    }
+}
+
 fn cell_of(data: *const ()) -> NonNull<Header> {
     NonNull::new(data.cast_mut().cast()).expect("wakers are made of cells")
 }
@@ -34,7 +51,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 unsafe fn wake(data: *const ()) {
     // SAFETY: the waker's reference is given up.
-    unsafe { header::wake_and_drop(cell_of(data)) }
+    unsafe { header::wake_and_drop(cell_of(data), Why::Woken) }
 }
 
 unsafe fn wake_by_ref(data: *const ()) {

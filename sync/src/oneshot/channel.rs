@@ -12,8 +12,10 @@
 //!    which takes it once, when it parts.
 //! 3. A side's slot belongs to that side's half while its WAKER is clear. While
 //!    WAKER is set the slot is full and nobody writes it. When the other half
-//!    becomes DONE while WAKER is set, the waker is the other's, which moves it
-//!    out by reading; the bits stay, so to look at them is still no race.
+//!    becomes DONE while WAKER is set, the waker is the other's, which takes it out by
+//!    copying; the words stay, so that they can still be compared. The sender copies
+//!    the first waker of the receiver before it becomes DONE, and GONE with it: see
+//!    [`waker_slot`](crate::waker_slot).
 //!
 //! # Synchronization edges
 //!
@@ -24,12 +26,15 @@
 //! | O3   | a half that leaves      | the half that frees        | the last access         |
 
 use super::state::{Deliver, Leave, Part, Register, Retract, Side, Snapshot, State, Takings};
-use crate::shim::{self, cell::UnsafeCell};
+use crate::{
+    shim::{self, cell::UnsafeCell},
+    waker_slot::WakerSlot,
+};
 use std::{
     fmt,
     marker::PhantomData,
     mem::{self, ManuallyDrop, MaybeUninit},
-    ptr::{self, NonNull},
+    ptr::NonNull,
     task::{Context, Poll, Waker},
 };
 
@@ -37,7 +42,7 @@ struct Channel<T> {
     state: State,
     value: UnsafeCell<MaybeUninit<T>>,
     /// The slots of the sender and of the receiver.
-    wakers: [UnsafeCell<MaybeUninit<Waker>>; 2],
+    wakers: [WakerSlot; 2],
 }
 
 /// Which side a [`Half`] is.
@@ -79,7 +84,7 @@ pub(super) fn halves<T>() -> (Half<T, Sends>, Half<T, Receives>) {
     let channel = Box::new(Channel {
         state: State::new(),
         value: UnsafeCell::new(MaybeUninit::uninit()),
-        wakers: [(); 2].map(|()| UnsafeCell::new(MaybeUninit::uninit())),
+        wakers: [WakerSlot::new(), WakerSlot::new()],
     });
     let channel = NonNull::from(Box::leak(channel));
     (Half { channel, role: PhantomData }, Half { channel, role: PhantomData })
@@ -94,13 +99,18 @@ impl<T> Half<T, Sends> {
         }
         // SAFETY: rule 2: VALUE is not set, or there would be no sender's half.
         self.channel().value.with_mut(|place| unsafe { (*place).write(value) });
-        // O1: publishes the value.
-        let waker = match self.channel().state.update(Snapshot::deliver) {
+        // O1: publishes the value. O2: sees the waker that is copied.
+        let slot = &self.channel().wakers[Side::Receiver as usize];
+        let (deliver, copied) = self.channel().state.deliver(|| slot.copy());
+        let waker = match deliver {
             Deliver::Refuse => {
                 // SAFETY: rule 2: VALUE is not set; we wrote the value just now.
                 return Err(unsafe { self.read_value() });
             }
             Deliver::Go => None,
+            // SAFETY: rule 3: the receiver's WAKER was set when we became DONE, and was
+            // its first, so it is what we copied; it is ours.
+            Deliver::Call => copied.map(|it| unsafe { it.into_waker() }),
             Deliver::Wake => {
                 // SAFETY: rule 3: the receiver's WAKER was set when we became DONE.
                 let waker = unsafe { self.read_waker(Side::Receiver) };
@@ -186,9 +196,8 @@ impl<T, R: Role> Half<T, R> {
     }
 
     fn leave_waker(&mut self, waker: Waker) -> Poll<()> {
-        let slot = &self.channel().wakers[R::SIDE as usize];
-        // SAFETY: rule 3: our WAKER is clear, so the slot is ours.
-        slot.with_mut(|slot| unsafe { (*slot).write(waker) });
+        // Rule 3: our WAKER is clear, so the slot is ours.
+        self.channel().wakers[R::SIDE as usize].put(waker);
         // O2: publishes the waker.
         match self.channel().state.update(|it| it.register(R::SIDE)) {
             Register::Wait => Poll::Pending,
@@ -202,14 +211,9 @@ impl<T, R: Role> Half<T, R> {
 
     /// Whether the waker in our slot is `waker`. Our WAKER is set.
     fn will_wake(&self, waker: &Waker) -> bool {
-        self.channel().wakers[R::SIDE as usize].with(|slot| {
-            // SAFETY: rule 3: nobody writes it.
-            let slot = unsafe { &*slot };
-            // SAFETY: rule 3: it is full. The other half may be calling the waker
-            // just now: we compare its two words with ours, and follow neither.
-            let slot = unsafe { slot.assume_init_ref() };
-            slot.data() == waker.data() && ptr::eq(slot.vtable(), waker.vtable())
-        })
+        // Rule 3: it is full, and nobody writes it. The other half may be calling the
+        // waker just now: its two words are compared with ours, and neither followed.
+        self.channel().wakers[R::SIDE as usize].holds(waker)
     }
 
     /// Ends, takes what is ours to take, leaves, and frees the channel if we are
@@ -271,7 +275,6 @@ impl<T, R: Role> Half<T, R> {
         let channel = unsafe { Box::from_raw(self.channel.as_ptr()) };
         // O3: a model sees that nobody else is at the cells any more.
         channel.value.with_mut(|_| ());
-        channel.wakers.iter().for_each(|slot| slot.with_mut(|_| ()));
     }
 
     fn channel(&self) -> &Channel<T> {
@@ -296,12 +299,9 @@ impl<T, R: Role> Half<T, R> {
     ///
     /// The waker of `side` is ours by rule 3, and will not be taken again.
     unsafe fn read_waker(&self, side: Side) -> Waker {
-        self.channel().wakers[side as usize].with(|slot| {
-            // SAFETY: it is ours, and nobody writes the slot.
-            let slot = unsafe { &*slot };
-            // SAFETY: by rule 3 it is full, and is moved out once.
-            unsafe { slot.assume_init_read() }
-        })
+        let words = self.channel().wakers[side as usize].copy();
+        // SAFETY: by rule 3 the slot is full, and its waker is ours and taken once.
+        unsafe { words.into_waker() }
     }
 }
 

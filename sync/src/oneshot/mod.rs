@@ -7,14 +7,15 @@
 //! | step                               | RMWs |
 //! |------------------------------------|------|
 //! | send, nobody waits                 | 1    |
-//! | send, the receiver waits           | 2    |
+//! | send, the receiver waits           | 1; with another waker than its first 2 |
 //! | receive, the value is there        | 0    |
 //! | receive, wait                      | 1    |
 //! | drop of the half that is left over | 0    |
 //!
-//! The second RMW of a send that wakes cannot be saved: the receiver must not
-//! free the channel before the sender has read the waker out of it, and must see
-//! when it has.
+//! The receiver must not free the channel before the sender has read the waker out of
+//! it. So the sender reads it before it says that there is a value, as long as it is the
+//! receiver's first: [`waker_slot`](crate::waker_slot) has the argument. A later one
+//! costs a second RMW, which says that it was read.
 //!
 //! # Rejected
 //!

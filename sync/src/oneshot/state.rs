@@ -1,11 +1,11 @@
 //! The state word of a oneshot channel: who has ended, who waits, who is gone.
 //!
 //! ```text
-//!        6       5      4       3      2      1       0
-//!   ┌───────┬──────┬───────┬──────┬──────┬───────┬──────┐
-//!   │ VALUE │ GONE │ WAKER │ DONE │ GONE │ WAKER │ DONE │
-//!   └───────┴──────┴───────┴──────┴──────┴───────┴──────┘
-//!            └───── receiver ────┘ └────── sender ─────┘
+//!       7       6       5      4       3      2      1       0
+//!   ┌───────┬───────┬──────┬───────┬──────┬──────┬───────┬──────┐
+//!   │ AGAIN │ VALUE │ GONE │ WAKER │ DONE │ GONE │ WAKER │ DONE │
+//!   └───────┴───────┴──────┴───────┴──────┴──────┴───────┴──────┘
+//!                    └───── receiver ────┘ └────── sender ─────┘
 //! ```
 //!
 //! | bit   | says                                                              |
@@ -14,10 +14,15 @@
 //! | DONE  | this half has sent, closed or been dropped: the other's wait ends |
 //! | WAKER | this half has left a waker; only this half changes the bit        |
 //! | GONE  | this half touches the channel no more                             |
+//! | AGAIN | the receiver has taken a waker back: the next is not its first    |
 //!
 //! Once a half is DONE, a waker that the other half had left by then belongs to
 //! the half that is DONE, and it takes it before it is GONE. The half that finds
 //! the other one GONE when it leaves frees the channel.
+//!
+//! A receiver's first waker the sender copies before it is DONE, so it is GONE with the
+//! same write: the word with WAKER and without AGAIN does not come back once it was
+//! left, hence an exchange from it proves that the copy is whole.
 
 use crate::shim::atomic::{
     AtomicU8,
@@ -60,6 +65,7 @@ impl Side {
 }
 
 const VALUE: u8 = 1 << 6;
+const AGAIN: u8 = 1 << 7;
 
 /// The atomic word. Transitions are [`Snapshot`]'s; this type only publishes them.
 #[derive(Debug)]
@@ -73,6 +79,8 @@ pub(super) enum Deliver {
     Refuse,
     /// Nobody waits: we are gone.
     Go,
+    /// Call the receiver's waker, which was copied: we are gone.
+    Call,
     /// Take the receiver's waker, leave, and call it.
     Wake,
 }
@@ -139,7 +147,27 @@ impl State {
         Snapshot(self.0.load(Acquire))
     }
 
-    /// The only place that writes the word. What a step leaves as it was is not
+    /// [`Snapshot::deliver`]. For [`Deliver::Call`] also gives what `copy` copied out of
+    /// the receiver's slot.
+    #[inline]
+    pub(super) fn deliver<W>(&self, copy: impl Fn() -> W) -> (Deliver, Option<W>) {
+        // O2: sees the waker that is copied.
+        let mut seen = self.0.load(Acquire);
+        loop {
+            let (next, action) = Snapshot(seen).deliver();
+            if action == Deliver::Refuse {
+                return (action, None);
+            }
+            let copied = (action == Deliver::Call).then(&copy);
+            // O1, O2, O3: as in `update`, but on failure O2 again.
+            match self.0.compare_exchange_weak(seen, next.0, AcqRel, Acquire) {
+                Ok(_) => return (action, copied),
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+
+    /// With [`deliver`](Self::deliver), the only place that writes the word. What a step leaves as it was is not
     /// written, and synchronizes nothing.
     pub(super) fn update<A>(&self, step: impl Fn(Snapshot) -> (Snapshot, A)) -> A {
         // Relaxed: a first look, which the exchange confirms.
@@ -192,7 +220,8 @@ impl Snapshot {
         }
         let next = self.with(VALUE | Side::Sender.done());
         match self.has_waker(Side::Receiver) {
-            true => (next, Deliver::Wake),
+            true if self.has(AGAIN) => (next, Deliver::Wake),
+            true => (next.with(Side::Sender.gone()), Deliver::Call),
             false => (next.with(Side::Sender.gone()), Deliver::Go),
         }
     }
@@ -211,7 +240,7 @@ impl Snapshot {
         debug_assert!(self.has(side.waker()), "{self:?}");
         match self.is_done(side.other()) {
             true => (self, Retract::Stop),
-            false => (self.without(side.waker()), Retract::Take),
+            false => (self.without_waker(side), Retract::Take),
         }
     }
 
@@ -225,7 +254,7 @@ impl Snapshot {
         };
         let next = self.with(side.done());
         match takings.mine {
-            true => (next.without(side.waker()), takings),
+            true => (next.without_waker(side), takings),
             false => (next, takings),
         }
     }
@@ -250,6 +279,15 @@ impl Snapshot {
             true => (next, Leave::Free),
             false => (next, Leave::Forget),
         }
+    }
+
+    /// `side` has taken its waker back.
+    const fn without_waker(self, side: Side) -> Self {
+        let again = match side {
+            Side::Sender => 0,
+            Side::Receiver => AGAIN,
+        };
+        self.without(side.waker()).with(again)
     }
 
     /// Whether any of `bits` is set.
@@ -374,6 +412,11 @@ mod tests {
             match deliver {
                 Deliver::Refuse => assert!(!word.has_value()),
                 Deliver::Go => self.go(Side::Sender, Leave::Forget),
+                Deliver::Call => {
+                    let theirs = Takings { mine: false, theirs: true, value: false };
+                    self.take(Side::Sender, theirs);
+                    self.go(Side::Sender, Leave::Forget);
+                }
                 Deliver::Wake => {
                     let theirs = Takings { mine: false, theirs: true, value: false };
                     self.take(Side::Sender, theirs);
@@ -453,6 +496,19 @@ mod tests {
                 assert_eq!(world.word.0 & final_bits & !next.word.0, 0, "{world:?} {next:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_word_from_which_a_waker_is_copied_never_comes_back() {
+        let is_first =
+            |it: &Snapshot| it.has_waker(Side::Receiver) && !it.has(AGAIN | Side::Sender.done());
+        for world in worlds().into_iter().filter(|it| it.word.has(AGAIN)) {
+            assert!(!is_first(&world.word), "{world:?}");
+            for next in [Side::Sender, Side::Receiver].into_iter().flat_map(|it| world.steps(it)) {
+                assert!(next.word.has(AGAIN), "{world:?} {next:?}");
+            }
+        }
+        assert!(worlds().iter().any(|it| is_first(&it.word)));
     }
 
     #[test]

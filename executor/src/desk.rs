@@ -8,15 +8,12 @@
 
 use crate::{
     deque,
+    pace::Pace,
     rng::Rng,
     task::{Task, Tenant},
 };
 use std::cell::{Cell, RefCell};
 use sync::driver::Seat;
-
-/// The first tick. Near wrap-around under debug assertions, so that every test
-/// crosses it.
-const TICK_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 100 } else { 0 };
 
 /// The place of one worker.
 #[derive(Debug)]
@@ -27,8 +24,6 @@ pub(crate) struct Desk {
     pub(crate) tenant: Tenant,
     pub(crate) local: deque::Worker<Task>,
     pub(crate) rng: RefCell<Rng>,
-    /// Counts turns of the loop.
-    pub(crate) tick: Cell<u32>,
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
     /// Whether pinned tasks are looked at before the queue, the next time.
@@ -37,6 +32,7 @@ pub(crate) struct Desk {
     /// Whether the last look before sleep found something.
     pub(crate) saw_work: Cell<bool>,
     pub(crate) is_asleep: Cell<bool>,
+    pub(crate) pace: Pace,
 }
 
 impl Desk {
@@ -47,20 +43,13 @@ impl Desk {
             tenant,
             local: deque::Worker::new_fifo(),
             rng: RefCell::new(Rng::new(seed)),
-            tick: Cell::new(TICK_FIRST),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
             saw_work: Cell::new(false),
             is_asleep: Cell::new(false),
+            pace: Pace::new(),
         }
-    }
-
-    /// One turn more.
-    pub(crate) fn next_tick(&self) -> u32 {
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        tick
     }
 
     /// The worker to try first.

@@ -23,7 +23,7 @@
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
-//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace
 //!             └▶ roll ─▶ inbox
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
 //!   task ─▶ locals
@@ -51,6 +51,7 @@ mod locals;
 #[expect(unsafe_code, reason = "makes cells in memory that it took")]
 mod make;
 mod metrics;
+mod pace;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;

@@ -18,7 +18,7 @@
 
 use crate::{
     closing::Sit,
-    config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_INTERVAL},
+    config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_MAX},
     contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
@@ -179,7 +179,7 @@ impl Presence {
             match worker::step(&self.scheduler, &self.cx) {
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
-                    if turns.is_multiple_of(LOOK_INTERVAL) {
+                    if turns.is_multiple_of(LOOK_MAX) {
                         self.look_around_as_guest();
                     }
                 }

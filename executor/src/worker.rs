@@ -8,7 +8,7 @@
 //! ```text
 //!              ┌──────────── Polled ◀──────────┐
 //!              ▼                               │
-//!   now and then: driver, runtime's queue      │
+//!   at its pace: driver, runtime's queue       │
 //!   next-task slot ─▶ pinned ⇄ own queue ─▶ runtime's queue ─▶ steal
 //!              │ nothing                       ▲
 //!              ▼                               │
@@ -29,10 +29,10 @@
 //! |-------------------------------------|--------------------------------------------|
 //! | the own queue, behind the slot      | 3 polls in a row                           |
 //! | pinned tasks and own queue          | one poll of the other                      |
-//! | the driver and the runtime's queue  | 61 turns                                   |
+//! | the driver and the runtime's queue  | 61 turns, fewer if they are long: [`pace`](crate::pace) |
 
 use crate::{
-    config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
+    config::{BATCH_MAX, HARVEST_BUSY, SLOT_RUNS_MAX},
     context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
@@ -69,7 +69,7 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     if scheduler.workers[desk.index].is_wanted.load(Relaxed) {
         return Step::Wanted;
     }
-    if desk.next_tick() % LOOK_INTERVAL == 0 {
+    if desk.pace.is_due() {
         look_around(scheduler, cx);
     }
     // The driver's wakers are user code: the desk is looked up anew.
@@ -211,8 +211,9 @@ fn run_watched(watch: &Arc<Watch>, task: Task) {
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
-    let workers = scheduler.config.workers;
-    scheduler.injector.move_batch(workers, BATCH_MAX, |task| desk.local.push(task));
+    let (workers, limit) = (scheduler.config.workers, desk.pace.batch());
+    scheduler.injector.move_batch(workers, limit, |task| desk.local.push(task));
+    desk.pace.looked(scheduler.driver.now());
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
@@ -239,6 +240,7 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
         scheduler.end_jump();
         return Step::Polled;
     }
+    desk.pace.sleep();
     Step::Park
 }
 

@@ -25,7 +25,7 @@
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace
 //!             └▶ roll ─▶ inbox
-//!             └▶ blocking, queue, idle, metrics, unhandled, config
+//!             └▶ blocking, queue, idle, engaged, metrics, unhandled, config
 //!   task ─▶ locals
 //! ```
 
@@ -40,6 +40,7 @@ mod context;
 mod defer;
 mod deque;
 mod desk;
+mod engaged;
 #[expect(unsafe_code, reason = "runs a main future that borrows as a pinned task")]
 mod executor;
 mod idle;

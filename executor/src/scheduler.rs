@@ -29,6 +29,7 @@ use crate::{
     context::{self, Context},
     deque,
     desk::Desk,
+    engaged::Engaged,
     idle::Idle,
     inbox::{Inbox, Place},
     metrics::{Counters, Metrics},
@@ -53,10 +54,7 @@ use sync::{
     futurelock::Watch,
     shim::{
         Lock,
-        atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -89,11 +87,8 @@ pub(crate) struct Scheduler {
     pub(crate) watch: Option<Arc<Watch>>,
     /// Seats for guests.
     pub(crate) guest_seats: Lock<Vec<Seat>>,
-    /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
-    /// that are not workers.
-    engaged: AtomicUsize,
-    /// How often anything has engaged.
-    engagements: AtomicUsize,
+    /// What keeps a virtual clock from jumping.
+    engaged: Engaged,
 }
 
 /// What others see of one worker. On cache lines of its own.
@@ -147,8 +142,7 @@ impl Scheduler {
                 shared,
                 homes,
                 guest_seats: Lock::new(guests.collect()),
-                engaged: AtomicUsize::new(0),
-                engagements: AtomicUsize::new(0),
+                engaged: Engaged::new(),
                 stalls_reported: config.stalls_reported(),
                 watch: config.is_debug().then(Arc::default),
                 config,
@@ -348,18 +342,13 @@ impl Scheduler {
 
     /// Something is going on outside the workers: a virtual clock must not jump.
     pub(crate) fn engage(&self) {
-        // Relaxed, both: the clock looks after it has seen everybody asleep, by
-        // locks.
-        self.engaged.fetch_add(1, Relaxed);
-        self.engagements.fetch_add(1, Relaxed);
+        self.engaged.engage();
     }
 
     /// It is over. Whoever disengages last lets a sleeping worker look whether a
     /// virtual clock may jump now.
     pub(crate) fn disengage(&self) {
-        let before = self.engaged.fetch_sub(1, AcqRel);
-        debug_assert!(before > 0, "disengaged more often than engaged");
-        if before == 1 && self.driver.may_advance() && self.idle.all_asleep() {
+        if self.engaged.disengage() && self.driver.may_advance() && self.idle.all_asleep() {
             self.idle.get_up(0);
             self.unpark(0);
         }
@@ -367,8 +356,7 @@ impl Scheduler {
 
     /// How many are engaged, and how often anybody has been.
     pub(crate) fn engagements(&self) -> (usize, usize) {
-        // Relaxed, both: a hint, and exact for who has fenced (U2 of `vigil`).
-        (self.engaged.load(Relaxed), self.engagements.load(Relaxed))
+        self.engaged.counts()
     }
 
     /// Every worker sleeps: lets a virtual clock jump if nothing else goes on.
@@ -378,10 +366,8 @@ impl Scheduler {
     /// runs at the time for which it was woken.
     pub(crate) fn begin_jump(&self) -> bool {
         while self.driver.may_advance() {
-            // Acquire and more, by read-modify-write: sees what was going on.
-            let engagements = self.engagements.fetch_add(0, AcqRel);
-            if self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
-                // Whoever is engaged lets a worker look when it is over.
+            let total = self.engaged.total();
+            if !self.engaged.try_hold() {
                 return false;
             }
             if !self.idle.all_asleep() {
@@ -401,9 +387,9 @@ impl Scheduler {
             if has_jumped > 0 || has_panicked {
                 return true;
             }
-            self.engaged.fetch_sub(1, AcqRel);
+            self.end_jump();
             // Somebody who came and went meanwhile did not find that it was last.
-            if self.engagements.fetch_add(0, AcqRel) == engagements {
+            if self.engaged.total() == total {
                 return false;
             }
         }
@@ -412,7 +398,8 @@ impl Scheduler {
 
     /// The worker that let the clock jump is awake.
     pub(crate) fn end_jump(&self) {
-        self.engaged.fetch_sub(1, AcqRel);
+        // If it was the last, it is awake, and nobody need be woken.
+        let _ = self.engaged.disengage();
     }
 
     // ── looking at it ─────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@
 
 mod blocking;
 mod closing;
+mod engaged;
 mod home;
 mod idle;
 mod inbox;

@@ -9,10 +9,14 @@
 use crate::{
     deque,
     pace::Pace,
+    profit::Doubt,
     rng::Rng,
     task::{Task, Tenant},
 };
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    time::Instant,
+};
 use sync::driver::Seat;
 
 /// The place of one worker.
@@ -33,6 +37,20 @@ pub(crate) struct Desk {
     pub(crate) saw_work: Cell<bool>,
     pub(crate) is_asleep: Cell<bool>,
     pub(crate) pace: Pace,
+    /// Whether some of what is queued was pushed from outside, or woken by the driver.
+    pub(crate) came_from_outside: Cell<bool>,
+    /// How many tasks the poll that runs has spawned while somebody slept.
+    pub(crate) spawns: Cell<u32>,
+    /// Whether its worker may still rely on a look by another.
+    pub(crate) doubt: Doubt,
+    /// For whose backlog its worker was woken, and when.
+    pub(crate) woken_for: Cell<Option<(usize, Instant)>>,
+    /// Who relies on its worker to look by itself, while that sleeps.
+    pub(crate) vouched_for: Cell<Option<usize>>,
+    /// Until when it sleeps then.
+    pub(crate) doze_until: Cell<Option<Instant>>,
+    /// Who relied on it: what it finds is found for that one.
+    pub(crate) looks_for: Cell<Option<usize>>,
 }
 
 impl Desk {
@@ -49,6 +67,13 @@ impl Desk {
             saw_work: Cell::new(false),
             is_asleep: Cell::new(false),
             pace: Pace::new(),
+            came_from_outside: Cell::new(false),
+            spawns: Cell::new(0),
+            doubt: Doubt::new(),
+            woken_for: Cell::new(None),
+            vouched_for: Cell::new(None),
+            doze_until: Cell::new(None),
+            looks_for: Cell::new(None),
         }
     }
 

@@ -23,9 +23,9 @@
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
-//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, profit
 //!             └▶ roll ─▶ inbox
-//!             └▶ blocking, queue, idle, engaged, metrics, unhandled, config
+//!             └▶ blocking, queue, idle, profit, engaged, metrics, unhandled, config
 //!   task ─▶ locals
 //! ```
 
@@ -53,6 +53,7 @@ mod locals;
 mod make;
 mod metrics;
 mod pace;
+mod profit;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;

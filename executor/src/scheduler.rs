@@ -5,7 +5,7 @@
 //! | who queues              | where to                    | who is woken               |
 //! |-------------------------|-----------------------------|----------------------------|
 //! | a worker, waking        | its next-task slot          | nobody                     |
-//! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
+//! | a worker, spawning      | the end of its queue        | a sleeper, if [`idle`](crate::idle) thinks it worth while |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
@@ -30,9 +30,10 @@ use crate::{
     deque,
     desk::Desk,
     engaged::Engaged,
-    idle::Idle,
+    idle::{Awake, Idle},
     inbox::{Inbox, Place},
     metrics::{Counters, Metrics},
+    profit::{BURST, Profit},
     queue::{Injector, Slot},
     roll::Roll,
     task::{
@@ -97,6 +98,8 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
+    /// What its wakes for its own backlog were worth.
+    pub(crate) profit: Profit,
     /// The id of the task that it polls, or polled last, if stalls are reported.
     pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
@@ -203,7 +206,7 @@ impl Scheduler {
             }
             Why::Spawned => {
                 desk.local.push(task);
-                self.share(desk.index);
+                self.share_spawned(desk);
             }
             Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
@@ -223,13 +226,57 @@ impl Scheduler {
         }
     }
 
-    /// Wakes a sleeper for a worker's own backlog, if nobody searches.
+    /// Wakes a sleeper for a worker's own backlog, if nobody searches, unless somebody
+    /// has said that it will look soon enough.
     #[inline]
-    pub(crate) fn share(&self, index: usize) {
-        if let Some(sleeper) = self.idle.share() {
+    pub(crate) fn share(&self, desk: &Desk) {
+        let profit = &self.workers[desk.index].profit;
+        if !profit.is_vouched() || self.is_too_long_to_wait(desk) {
+            self.wake_to_help(desk.index, Awake::ToShare(desk.index));
+        }
+    }
+
+    /// The same for what came from outside or from the driver, whoever looks when.
+    #[inline]
+    pub(crate) fn share_outside(&self, index: usize) {
+        self.wake_to_help(index, Awake::ForWork);
+    }
+
+    fn wake_to_help(&self, index: usize, why: Awake) {
+        if let Some(sleeper) = self.idle.share(why) {
             self.workers[index].counters.wakes.add(1);
             self.unpark(sleeper);
         }
+    }
+
+    /// Shares in the middle of a poll that spawns: `idle` tells when.
+    #[inline]
+    fn share_spawned(&self, desk: &Desk) {
+        if self.idle.asleep() == 0 {
+            return;
+        }
+        let spawns = desk.spawns.get() + 1;
+        desk.spawns.set(spawns);
+        let is_due = match spawns {
+            1 => self.workers[desk.index].profit.is_likely(),
+            spawns => spawns.is_power_of_two(),
+        };
+        if spawns == BURST {
+            desk.doubt.renew();
+        }
+        if is_due {
+            self.share(desk);
+        }
+    }
+
+    /// Whether what is queued here takes so long, as far as this worker's last polls
+    /// tell, that nobody's word is good enough.
+    #[inline]
+    fn is_too_long_to_wait(&self, desk: &Desk) -> bool {
+        let worker = &self.workers[desk.index];
+        let polls = worker.counters.polls.get();
+        desk.doubt.is_due(polls)
+            && desk.doubt.looked(self.driver.now(), polls, worker.stealer.len())
     }
 
     pub(crate) fn unpark(&self, worker: usize) {
@@ -538,6 +585,7 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            profit: Profit::new(),
             polled: AtomicU64::new(0),
             is_active: AtomicBool::new(false),
             is_wanted: AtomicBool::new(false),

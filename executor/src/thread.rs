@@ -361,8 +361,12 @@ impl Presence {
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
+                // Somebody relies on a look by then.
+                let until = until.into_iter().chain(desk.doze_until.take()).min();
                 let events = scheduler.harvest(|driver| driver.park(seat, until, HARVEST_IDLE));
-                counters.events.add(events as u64);
+                self.scheduler.restore(&self.cx);
+                let desk = self.cx.desk();
+                desk.into_iter().for_each(|it| worker::came_from_driver(scheduler, it, events));
                 events
             }
             None => self.park_without_desk(until),

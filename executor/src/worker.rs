@@ -36,10 +36,11 @@ use crate::{
     context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
+    profit::WORTH_A_WAKE,
     scheduler::Scheduler,
     task::Task,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use sync::{coop, futurelock::Watch, shim::atomic::Ordering::Relaxed};
 
 /// What came of one turn.
@@ -129,7 +130,13 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     let workers = scheduler.config.workers;
-    scheduler.injector.take_batch(workers, BATCH_MAX, |task| desk.local.push(task))
+    scheduler.injector.take_batch(workers, BATCH_MAX, |task| keep(desk, task))
+}
+
+/// Puts a task from outside behind those of this worker.
+fn keep(desk: &Desk, task: Task) {
+    desk.came_from_outside.set(true);
+    desk.local.push(task);
 }
 
 /// What others can spare, if we are, or may become, the searcher.
@@ -162,13 +169,31 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 fn before_poll(scheduler: &Scheduler, desk: &Desk) {
     if desk.is_searching.replace(false) {
         scheduler.idle.stop_search();
-        if scheduler.sees_work() {
-            scheduler.share(desk.index);
-        }
+        found_by_searching(scheduler, desk);
     } else if scheduler.idle.asleep() > 0 && !desk.local.is_empty() {
-        scheduler.share(desk.index);
+        share_backlog(scheduler, desk);
     }
+    desk.spawns.set(0);
     scheduler.workers[desk.index].counters.polls.add(1);
+}
+
+/// Others may be needed, too. D2.
+fn found_by_searching(scheduler: &Scheduler, desk: &Desk) {
+    if let Some(pusher) = desk.looks_for.take() {
+        desk.woken_for.set(Some((pusher, scheduler.driver.now())));
+    }
+    if scheduler.sees_work() {
+        share_backlog(scheduler, desk);
+    }
+}
+
+/// There is more than this worker can run at once.
+fn share_backlog(scheduler: &Scheduler, desk: &Desk) {
+    // Whoever pushed from outside may have relied on us.
+    match desk.came_from_outside.take() || !scheduler.injector.is_empty() {
+        true => scheduler.share_outside(desk.index),
+        false => scheduler.share(desk),
+    }
 }
 
 /// Polls a task with a full budget.
@@ -212,12 +237,20 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
     let (workers, limit) = (scheduler.config.workers, desk.pace.batch());
-    scheduler.injector.move_batch(workers, limit, |task| desk.local.push(task));
+    scheduler.injector.move_batch(workers, limit, |task| keep(desk, task));
     desk.pace.looked(scheduler.driver.now());
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
-        scheduler.workers[desk.index].counters.events.add(events as u64);
+        came_from_driver(scheduler, desk, events);
+    }
+}
+
+/// So many events came, with what they woke.
+pub(crate) fn came_from_driver(scheduler: &Scheduler, desk: &Desk, events: usize) {
+    scheduler.workers[desk.index].counters.events.add(events as u64);
+    if events > 1 {
+        desk.came_from_outside.set(true);
     }
 }
 
@@ -241,7 +274,29 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
         return Step::Polled;
     }
     desk.pace.sleep();
+    desk.doubt.renew();
+    desk.looks_for.set(None);
+    desk.doze_until.set(answer(scheduler, desk));
     Step::Park
+}
+
+/// What it was worth to be woken for another worker's backlog, if this one was: if
+/// too little, until when it sleeps before it looks by itself.
+fn answer(scheduler: &Scheduler, desk: &Desk) -> Option<Instant> {
+    let (pusher, since) = desk.woken_for.take()?;
+    if scheduler.driver.may_advance() {
+        // By such a clock nothing takes any time, and no sleep ends while it stands.
+        return None;
+    }
+    let profit = &scheduler.workers[pusher].profit;
+    let now = scheduler.driver.now();
+    if now.saturating_duration_since(since) >= WORTH_A_WAKE {
+        profit.was_worth_it();
+        return None;
+    }
+    let doze = profit.vouch()?;
+    desk.vouched_for.set(Some(pusher));
+    Some(now + doze)
 }
 
 /// Counts the worker awake, if it counts as asleep.
@@ -265,9 +320,18 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
 
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
+    let vouched_for = desk.vouched_for.take();
+    if let Some(pusher) = vouched_for {
+        scheduler.workers[pusher].profit.redeem();
+    }
     let awake = scheduler.idle.wake_up(desk.index);
     scheduler.vigil.worker_got_up();
-    desk.is_searching.set(awake == Awake::Searching);
+    desk.is_searching.set(awake != Awake::ByItself);
+    match awake {
+        Awake::ByItself => desk.looks_for.set(vouched_for),
+        Awake::ForWork => {}
+        Awake::ToShare(pusher) => desk.woken_for.set(Some((pusher, scheduler.driver.now()))),
+    }
 }
 
 /// Whether something is ready that only this thread sees, or sees first.

@@ -13,6 +13,7 @@ mod idle;
 mod inbox;
 mod join_state;
 mod memory;
+mod profit;
 mod queue;
 mod record;
 mod task_cell;

@@ -10,6 +10,7 @@ use crate::{
     deque,
     pace::Pace,
     profit::Doubt,
+    raids::Raids,
     rng::Rng,
     task::{Task, Tenant},
 };
@@ -43,6 +44,9 @@ pub(crate) struct Desk {
     pub(crate) spawns: Cell<u32>,
     /// Whether its worker may still rely on a look by another.
     pub(crate) doubt: Doubt,
+    pub(crate) raids: Raids,
+    /// Whom its worker robs no more for a while.
+    pub(crate) retires_from: Cell<Option<usize>>,
     /// For whose backlog its worker was woken, and when.
     pub(crate) woken_for: Cell<Option<(usize, Instant)>>,
     /// Who relies on its worker to look by itself, while that sleeps.
@@ -70,6 +74,8 @@ impl Desk {
             came_from_outside: Cell::new(false),
             spawns: Cell::new(0),
             doubt: Doubt::new(),
+            raids: Raids::new(),
+            retires_from: Cell::new(None),
             woken_for: Cell::new(None),
             vouched_for: Cell::new(None),
             doze_until: Cell::new(None),

@@ -31,14 +31,20 @@
 //!   it looks only if its last wake was worth while: `spawn` and a long computation
 //!   run beside each other, a thousand round trips by themselves.
 //! * Who was woken and found less than 20 µs of work dozes instead of sleeping, and
-//!   its pusher wakes nobody until that doze is over: [`profit`](crate::profit).
+//!   its pusher wakes nobody until that doze is over, unless its own polls turn out to
+//!   be long: [`profit`](crate::profit).
+//! * Who stays awake, but on raids that bring next to nothing, retires for a doze, too:
+//!   [`raids`](crate::raids).
 //! * Pushes from outside, and what the driver woke, ask for nobody's profit.
 //!
 //! | constant                    | because                                              |
 //! |-----------------------------|------------------------------------------------------|
 //! | 20 µs are worth a wake      | below it a task is done sooner where it is           |
 //! | 20 µs, the first doze       | one wrong guess costs a burst no more than one wake  |
-//! | 500 µs, the longest         | a look costs 5 µs: 1 % of a core that has nothing else to do; a burst of 4 × 1 ms after short tasks takes 1.25 of the ideal at most |
+//! | 500 µs, the longest         | a doze and a look cost 25 µs: 5 % of a core that has nothing else to do |
+//! | 40 µs of backlog, at 0.5 µs a poll | are shared whoever vouches: a wake with profit, twice |
+//! | 8 spawns in a poll          | the clock is looked at from the first of them on     |
+//! | 4 raids, 8 polls            | less than 20 µs by all of them, less than 8 polls by each: retire |
 //!
 //! With a virtual clock there is nothing to measure, and every wake counts as worth
 //! while.

@@ -23,7 +23,7 @@
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
-//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, profit
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, raids ─▶ profit
 //!             └▶ roll ─▶ inbox
 //!             └▶ blocking, queue, idle, profit, engaged, metrics, unhandled, config
 //!   task ─▶ locals
@@ -52,19 +52,21 @@ mod locals;
 #[expect(unsafe_code, reason = "makes cells in memory that it took")]
 mod make;
 mod metrics;
-mod pace;
-mod profit;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+mod pace;
+mod profit;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
+mod raids;
 mod rng;
 mod roll;
 #[cfg(all(test, shuttle))]
 mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
+mod share;
 mod shutdown;
 mod spare;
 mod spawn;

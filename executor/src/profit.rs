@@ -71,7 +71,7 @@ use sync::shim::atomic::{AtomicU32, Ordering::Relaxed};
 pub(crate) const WORTH_A_WAKE: Duration = Duration::from_micros(20);
 /// After how long a worker looks by itself that was woken in vain for the first time.
 const DOZE_MIN: Duration = Duration::from_micros(20);
-/// And at most. A core that looks every 500 µs spends one hundredth on it.
+/// And at most. A core that looks every 500 µs spends a twentieth on it.
 const DOZE_MAX: Duration = Duration::from_micros(500);
 /// At this level a doze is as long as it gets.
 const LEVEL_MAX: u32 = 5;

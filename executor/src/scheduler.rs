@@ -10,6 +10,8 @@
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
 //!
+//! Whom a worker wakes for its own backlog is in [`share`](crate::share).
+//!
 //! The slot also takes what the driver wakes while the worker is busy: a timer that
 //! is due does not wait behind ten thousand tasks that are always ready.
 //!
@@ -30,10 +32,10 @@ use crate::{
     deque,
     desk::Desk,
     engaged::Engaged,
-    idle::{Awake, Idle},
+    idle::Idle,
     inbox::{Inbox, Place},
     metrics::{Counters, Metrics},
-    profit::{BURST, Profit},
+    profit::Profit,
     queue::{Injector, Slot},
     roll::Roll,
     task::{
@@ -224,59 +226,6 @@ impl Scheduler {
         if let Some(worker) = self.idle.work_pushed() {
             self.unpark(worker);
         }
-    }
-
-    /// Wakes a sleeper for a worker's own backlog, if nobody searches, unless somebody
-    /// has said that it will look soon enough.
-    #[inline]
-    pub(crate) fn share(&self, desk: &Desk) {
-        let profit = &self.workers[desk.index].profit;
-        if !profit.is_vouched() || self.is_too_long_to_wait(desk) {
-            self.wake_to_help(desk.index, Awake::ToShare(desk.index));
-        }
-    }
-
-    /// The same for what came from outside or from the driver, whoever looks when.
-    #[inline]
-    pub(crate) fn share_outside(&self, index: usize) {
-        self.wake_to_help(index, Awake::ForWork);
-    }
-
-    fn wake_to_help(&self, index: usize, why: Awake) {
-        if let Some(sleeper) = self.idle.share(why) {
-            self.workers[index].counters.wakes.add(1);
-            self.unpark(sleeper);
-        }
-    }
-
-    /// Shares in the middle of a poll that spawns: `idle` tells when.
-    #[inline]
-    fn share_spawned(&self, desk: &Desk) {
-        if self.idle.asleep() == 0 {
-            return;
-        }
-        let spawns = desk.spawns.get() + 1;
-        desk.spawns.set(spawns);
-        let is_due = match spawns {
-            1 => self.workers[desk.index].profit.is_likely(),
-            spawns => spawns.is_power_of_two(),
-        };
-        if spawns == BURST {
-            desk.doubt.renew();
-        }
-        if is_due {
-            self.share(desk);
-        }
-    }
-
-    /// Whether what is queued here takes so long, as far as this worker's last polls
-    /// tell, that nobody's word is good enough.
-    #[inline]
-    fn is_too_long_to_wait(&self, desk: &Desk) -> bool {
-        let worker = &self.workers[desk.index];
-        let polls = worker.counters.polls.get();
-        desk.doubt.is_due(polls)
-            && desk.doubt.looked(self.driver.now(), polls, worker.stealer.len())
     }
 
     pub(crate) fn unpark(&self, worker: usize) {

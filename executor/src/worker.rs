@@ -148,7 +148,7 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     if !desk.is_searching.get() {
         if desk.saw_work.take() {
             scheduler.idle.join_search();
-        } else if !scheduler.idle.start_search() {
+        } else if retires(scheduler, desk) || !scheduler.idle.start_search() {
             return None;
         }
         desk.is_searching.set(true);
@@ -158,11 +158,21 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     for victim in victims {
         let loot = workers[victim].stealer.steal_batch_and_pop(&desk.local, BATCH_MAX);
         if loot.is_some() {
-            workers[desk.index].counters.steals.add(1);
+            let counters = &workers[desk.index].counters;
+            counters.steals.add(1);
+            desk.raids.robbed(victim, counters.polls.get());
             return loot;
         }
     }
     from_injector(scheduler, desk)
+}
+
+/// Whether the last raids were in vain: then this worker sleeps a little.
+fn retires(scheduler: &Scheduler, desk: &Desk) -> bool {
+    let polls = scheduler.workers[desk.index].counters.polls.get();
+    let robbed = desk.raids.are_in_vain(polls, || scheduler.driver.now());
+    desk.retires_from.set(robbed);
+    robbed.is_some()
 }
 
 /// What comes between finding a task and running it: others may be needed.
@@ -260,7 +270,12 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
     desk.is_asleep.set(true);
     let worker = &scheduler.workers[desk.index];
-    desk.saw_work.set(scheduler.sees_work());
+    let doze = desk.retires_from.take().and_then(|robbed| vouch(scheduler, desk, robbed));
+    desk.saw_work.set(match doze {
+        None => scheduler.sees_work(),
+        // The rest is for those who have it.
+        Some(_) => !scheduler.injector.is_empty(),
+    });
     let has_work = desk.saw_work.get()
         || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
         || worker.is_wanted.load(Relaxed)
@@ -275,8 +290,9 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     }
     desk.pace.sleep();
     desk.doubt.renew();
+    desk.raids.sleep();
     desk.looks_for.set(None);
-    desk.doze_until.set(answer(scheduler, desk));
+    desk.doze_until.set(doze.or_else(|| answer(scheduler, desk)));
     Step::Park
 }
 
@@ -284,19 +300,24 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
 /// too little, until when it sleeps before it looks by itself.
 fn answer(scheduler: &Scheduler, desk: &Desk) -> Option<Instant> {
     let (pusher, since) = desk.woken_for.take()?;
+    if scheduler.driver.now().saturating_duration_since(since) < WORTH_A_WAKE {
+        return vouch(scheduler, desk, pusher);
+    }
+    scheduler.workers[pusher].profit.was_worth_it();
+    None
+}
+
+/// It was in vain to help this one. Until when the worker sleeps before it looks by
+/// itself.
+fn vouch(scheduler: &Scheduler, desk: &Desk, pusher: usize) -> Option<Instant> {
+    desk.woken_for.set(None);
     if scheduler.driver.may_advance() {
         // By such a clock nothing takes any time, and no sleep ends while it stands.
         return None;
     }
-    let profit = &scheduler.workers[pusher].profit;
-    let now = scheduler.driver.now();
-    if now.saturating_duration_since(since) >= WORTH_A_WAKE {
-        profit.was_worth_it();
-        return None;
-    }
-    let doze = profit.vouch()?;
+    let doze = scheduler.workers[pusher].profit.vouch()?;
     desk.vouched_for.set(Some(pusher));
-    Some(now + doze)
+    Some(scheduler.driver.now() + doze)
 }
 
 /// Counts the worker awake, if it counts as asleep.

@@ -232,7 +232,8 @@ fn outside_spawns_and_own_tasks_share_the_turns() {
             let runtime = builder.build().unwrap();
             let task = runtime.spawn(async {
                 let turns = Arc::new(AtomicUsize::new(0));
-                let (gap_max, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
+                let (gap_max, begun) =
+                    (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
                 for _ in 0..OWN {
                     let (turns, gap_max) = (turns.clone(), gap_max.clone());
                     drop(spawn(async move {

@@ -23,7 +23,8 @@ struct Runtime {
 fn edge_x1() {
     let seen = outcomes(|| {
         let may_advance = AtomicBool::new(false);
-        let runtime = Arc::new(Runtime { engaged: Engaged::new(), may_advance, bed: Parker::new() });
+        let runtime =
+            Arc::new(Runtime { engaged: Engaged::new(), may_advance, bed: Parker::new() });
         runtime.engaged.engage();
         let (driver, guest) = (runtime.clone(), runtime.clone());
         let driver = thread::spawn(move || {

@@ -4,6 +4,7 @@
 
 mod blocking;
 mod contexts;
+mod learning;
 mod panics;
 mod pinned;
 mod reasons;

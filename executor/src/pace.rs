@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn long_turns_shorten_the_way_to_the_next_look() {
         let pace = Pace::new();
-        let mut now = Instant::now();
+        let mut now = sync::shim::now();
         pace.looked(now);
         for (turn_us, expected) in [(1, 61), (10, 20), (100, 2), (1000, 2), (1, 61), (5, 40)] {
             now += turns_to_look(&pace) * Duration::from_micros(turn_us);
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn sleep_is_not_work() {
         let pace = Pace::new();
-        let start = Instant::now();
+        let start = sync::shim::now();
         pace.looked(start);
         turns_to_look(&pace);
         pace.sleep();
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_clock_that_stands_still_or_goes_back_changes_nothing() {
         let pace = Pace::new();
-        let now = Instant::now() + AIM;
+        let now = sync::shim::now() + AIM;
         for now in [now, now, now - AIM, now] {
             pace.looked(now);
             assert!((LOOK_MIN..=LOOK_MAX).contains(&turns_to_look(&pace)));
@@ -134,7 +134,7 @@ mod tests {
     fn outside_spawns_without_end_at_most_double_a_round() {
         for turn in [1, 100, 10_000].map(Duration::from_micros) {
             let pace = Pace::new();
-            let mut now = Instant::now();
+            let mut now = sync::shim::now();
             // Tasks that are always ready have numbers, those from outside end at once.
             let mut queue: std::collections::VecDeque<_> = (0..100).map(Some).collect();
             let mut polled_at = [0_u64; 100];

@@ -192,7 +192,7 @@ mod tests {
     /// After how many polls of this length a backlog of this size is not put off any
     /// longer; none of the first thousand: `None`.
     fn doubted_after(doubt: &Doubt, poll: Duration, backlog: usize) -> Option<u64> {
-        let mut now = Instant::now();
+        let mut now = sync::shim::now();
         (0..1000).find(|polls| {
             let is_doubted = doubt.is_due(*polls) && doubt.looked(now, *polls, backlog);
             now += poll;
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn the_clock_is_looked_at_ever_more_rarely_until_something_begins() {
         let doubt = Doubt::new();
-        let now = Instant::now();
+        let now = sync::shim::now();
         let looks = |from: u64, to: u64| {
             let is_due = |polls: &u64| doubt.is_due(*polls);
             let looks = (from..to).filter(is_due).inspect(|it| assert!(!doubt.looked(now, *it, 9)));

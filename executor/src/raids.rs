@@ -98,7 +98,7 @@ mod tests {
     /// by each.
     fn retires_at(polls_each: u64, poll: Duration) -> Option<u32> {
         let raids = Raids::new();
-        let (mut polls, mut now) = (0, Instant::now());
+        let (mut polls, mut now) = (0, sync::shim::now());
         (0..20).find(|_| {
             let is_over = raids.are_in_vain(polls, || now) == Some(3);
             raids.robbed(3, polls);
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn sleep_begins_a_new_count() {
         let raids = Raids::new();
-        let now = Instant::now();
+        let now = sync::shim::now();
         for polls in 0..20 {
             raids.robbed(1, polls);
             assert_eq!(raids.are_in_vain(polls + 1, || now), None);

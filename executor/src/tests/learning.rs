@@ -19,7 +19,7 @@ impl Still {
     fn new(seats: usize) -> Arc<Self> {
         Arc::new(Self {
             inner: ThreadDriver::new(seats),
-            start: Instant::now(),
+            start: sync::shim::now(),
             passed_us: AtomicU64::new(0),
             dozes: AtomicUsize::new(0),
             dozing: AtomicUsize::new(0),
@@ -82,8 +82,7 @@ fn beside_a_dozer<T: Send + 'static>(
             }
             body(driver, handle)
         });
-        let result = executor.block_on(task).unwrap();
-        result
+        executor.block_on(task).unwrap()
     })
 }
 

@@ -140,9 +140,9 @@ fn a_task_takes_the_memory_of_one_that_is_over() {
         for _ in 0..10 {
             all_steps(1_000).await;
         }
-        // The list of handles each time, and now and then what the queue keeps.
+        // The list of handles each time, and the queue that grows and shrinks by doubling.
         let count = COUNT.get() - before;
-        assert!(count <= 20, "{count} allocations");
+        assert!(count <= 10 * 30, "{count} allocations for 10,000 tasks");
     });
 }
 
@@ -150,7 +150,8 @@ fn a_task_takes_the_memory_of_one_that_is_over() {
 async fn park(tasks: usize) {
     for _ in 0..tasks / 1_000 {
         (0..1_000).for_each(|_| drop(bowerbird::spawn(std::future::pending::<()>())));
-        bowerbird::yield_now().await;
+        // It runs after the others: the queue is empty again.
+        bowerbird::spawn(async {}).await.expect("it ends");
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Desk {
     pub(crate) tenant: Tenant,
     pub(crate) local: deque::Worker<Task>,
     pub(crate) rng: RefCell<Rng>,
+    /// With which shard of the runtime's queue the next look begins.
+    pub(crate) shard: Cell<usize>,
     /// How many tasks in a row came from the next-task slot.
     pub(crate) slot_runs: Cell<u32>,
     /// Whether pinned tasks are looked at before the queue, the next time.
@@ -65,6 +67,7 @@ impl Desk {
             tenant,
             local: deque::Worker::new_fifo(),
             rng: RefCell::new(Rng::new(seed)),
+            shard: Cell::new(index),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
@@ -81,6 +84,11 @@ impl Desk {
             doze_until: Cell::new(None),
             looks_for: Cell::new(None),
         }
+    }
+
+    /// The shard of the runtime's queue to look at first, another one each time.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.shard.replace(self.shard.get().wrapping_add(1))
     }
 
     /// The worker to try first.

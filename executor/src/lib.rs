@@ -25,7 +25,7 @@
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, raids ─▶ profit
 //!             └▶ roll ─▶ inbox
-//!             └▶ blocking, queue, idle, profit, engaged, metrics, unhandled, config
+//!             └▶ blocking, injector, queue, idle, profit, engaged, metrics, unhandled, config
 //!   task ─▶ locals
 //! ```
 
@@ -46,6 +46,7 @@ mod executor;
 mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
+mod injector;
 #[expect(unsafe_code, reason = "follows a home to its scheduler")]
 mod kinds;
 mod locals;

@@ -103,6 +103,8 @@ const BUSY: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_millis(10);
 /// So few polls between two looks may be the beginning of a stall.
 const FEW: u64 = 5;
+/// A thread that was started and has not come for so long is not waited for.
+const LOST: Duration = Duration::from_secs(1);
 /// How long nothing has to happen before the deep sleep.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -157,6 +159,8 @@ struct Seen {
     is: Is,
     /// Whether a sleeper was sent to lead in its place.
     is_covered: bool,
+    /// Of a spare worker that has not come yet: when its thread was started.
+    called: Option<Instant>,
 }
 
 /// Where a worker is.
@@ -192,7 +196,14 @@ enum Nap {
 impl<'a> Rounds<'a> {
     fn new(scheduler: &'a Arc<Scheduler>) -> Self {
         let now = shim::now();
-        let unseen = Seen { polls: 0, since: now, progress: 0, is: Is::Absent, is_covered: false };
+        let unseen = Seen {
+            polls: 0,
+            since: now,
+            progress: 0,
+            is: Is::Absent,
+            is_covered: false,
+            called: None,
+        };
         let count = scheduler.workers.len();
         Self {
             scheduler,
@@ -272,8 +283,9 @@ impl<'a> Rounds<'a> {
             if progress > 0 || is == Is::Awake {
                 self.quiet_since = now;
             }
+            let called = seen.called.filter(|_| is == Is::Absent);
             if progress > 0 || is != Is::Awake || seen.is != Is::Awake {
-                *seen = Seen { polls, since: now, progress, is, is_covered: false };
+                *seen = Seen { polls, since: now, progress, is, is_covered: false, called };
             }
         }
     }
@@ -331,14 +343,16 @@ impl<'a> Rounds<'a> {
     }
 
     /// Adds a worker. A thread needs some time to come; the next one is called when that
-    /// has passed, and all are stuck again or still.
+    /// has passed, and all are stuck again or still. One that is on its way is not called
+    /// again.
     fn call_spare(&mut self, now: Instant) {
         let is_due = self.spare_called.is_none_or(|it| now.saturating_duration_since(it) >= BUSY);
-        let spare = self.spares().find(|it| self.workers[*it].is == Is::Absent);
+        let spare = self.spares().find(|it| self.workers[*it].can_be_called(now));
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            let _without = thread::start_spare(self.scheduler, index);
+            let started = thread::start_spare(self.scheduler, index);
+            self.workers[index].called = started.is_ok().then_some(now);
         }
     }
 
@@ -347,7 +361,7 @@ impl<'a> Rounds<'a> {
     fn send_spare_home(&mut self, now: Instant) {
         let at_work = || self.spares().filter(|it| self.is_at_work(*it));
         let stuck = || self.regular().filter(|it| self.workers[*it].is_stuck(now)).count();
-        let Some(last) = at_work().last().filter(|_| stuck() < at_work().count()) else {
+        let Some(last) = at_work().next_back().filter(|_| stuck() < at_work().count()) else {
             self.crowded_since = None;
             return;
         };
@@ -481,6 +495,12 @@ impl<'a> Rounds<'a> {
 impl Seen {
     fn is_stuck(&self, now: Instant) -> bool {
         self.is == Is::Awake && now.saturating_duration_since(self.since) >= STALL
+    }
+
+    /// Of a spare worker: whether it is not there, nor on its way.
+    fn can_be_called(&self, now: Instant) -> bool {
+        let is_due = |it| now.saturating_duration_since(it) >= LOST;
+        self.is == Is::Absent && self.called.is_none_or(is_due)
     }
 }
 

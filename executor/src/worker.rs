@@ -130,7 +130,7 @@ fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
 
 fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     let workers = scheduler.config.workers;
-    scheduler.injector.take_batch(workers, BATCH_MAX, |task| keep(desk, task))
+    scheduler.injector.take_batch(desk.index, workers, BATCH_MAX, |task| keep(desk, task))
 }
 
 /// Puts a task from outside behind those of this worker.
@@ -247,7 +247,7 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
     let (workers, limit) = (scheduler.config.workers, desk.pace.batch());
-    scheduler.injector.move_batch(workers, limit, |task| keep(desk, task));
+    scheduler.injector.move_batch(desk.next_shard(), workers, limit, |task| keep(desk, task));
     desk.pace.looked(scheduler.driver.now());
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);

@@ -329,6 +329,8 @@ fn in_hooks_of_threads_it_goes_no_further() {
         };
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
+            // To print a panic can take a hook so long that one comes.
+            .spare_workers(0)
             .on_thread_start(hook(0))
             .on_thread_stop(hook(1))
             .on_thread_park(hook(2))

@@ -16,7 +16,11 @@ use std::{
     io::Write,
     net::{Ipv4Addr, TcpListener},
     pin::pin,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
     task::{Context, Wake, Waker},
     thread,
 };
@@ -203,6 +207,34 @@ fn all_workers_and_some_spare_ones_may_be_blocked() {
             assert_eq!(runtime.block_on(blocked).unwrap(), workers + 3);
             assert_serves(&runtime);
         }
+    });
+}
+
+/// Each thread that starts waits in its hook, for longer than a look of the watcher.
+#[test]
+fn a_spare_worker_that_is_slow_to_come_is_called_once() {
+    limited(|| {
+        let started = Arc::new(AtomicUsize::new(0));
+        let theirs = started.clone();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .spare_workers(1)
+            .on_thread_start(move || {
+                if theirs.fetch_add(1, Relaxed) > 0 {
+                    thread::sleep(Duration::from_millis(60));
+                }
+            })
+            .build()
+            .unwrap();
+        let (say, said) = mpsc::channel();
+        let task = runtime.spawn(async move {
+            let other = spawn(async move { say.send(()).unwrap() });
+            said.recv().unwrap();
+            other.await.unwrap();
+        });
+        runtime.block_on(task).unwrap();
+        drop(runtime);
+        assert_eq!(started.load(Relaxed), 2, "the worker and the spare one");
     });
 }
 

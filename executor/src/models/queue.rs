@@ -1,4 +1,4 @@
-//! Models [`crate::queue`].
+//! Models [`crate::queue`] and [`crate::injector`].
 //!
 //! The tasks are no tasks: queues only carry them. A plain cell is written before
 //! one is queued and read when it was taken.
@@ -6,7 +6,8 @@
 use super::{memory::Memory, outcomes};
 use crate::{
     idle::Idle,
-    queue::{Injector, Slot},
+    injector::Injector,
+    queue::Slot,
     task::{Task, header::Header},
 };
 use std::{ptr, sync::Arc};
@@ -63,11 +64,11 @@ fn a_displaced_task_is_not_lost() {
 #[test]
 fn a_closed_injector_forgets_what_it_does_not_refuse() {
     let seen = outcomes(|| {
-        let injector = Arc::new(Injector::new());
+        let injector = Arc::new(Injector::new(1));
         let (taker, closer) = (injector.clone(), injector.clone());
         let pusher = injector.clone();
         let pusher = thread::spawn(move || pusher.push(task(1)));
-        let taker = thread::spawn(move || taker.take_batch(1, 4, |_| unreachable!()).is_some());
+        let taker = thread::spawn(move || taker.take_batch(0, 1, 4, |_| unreachable!()).is_some());
         let closer = thread::spawn(move || closer.close());
         closer.join().unwrap();
         let ends = (pusher.join().unwrap(), taker.join().unwrap());
@@ -81,7 +82,7 @@ fn a_closed_injector_forgets_what_it_does_not_refuse() {
 #[test]
 fn a_batch_is_taken_once() {
     let seen = outcomes(|| {
-        let injector = Arc::new(Injector::new());
+        let injector = Arc::new(Injector::new(1));
         for n in 1..=3 {
             assert!(injector.push(task(n)));
         }
@@ -90,7 +91,7 @@ fn a_batch_is_taken_once() {
                 let injector = injector.clone();
                 thread::spawn(move || {
                     let mut all = vec![];
-                    let first = injector.take_batch(2, 4, |it| all.push(number(it)));
+                    let first = injector.take_batch(0, 2, 4, |it| all.push(number(it)));
                     all.extend(first.map(number));
                     all
                 })
@@ -108,7 +109,7 @@ fn a_batch_is_taken_once() {
 #[test]
 fn a_task_that_is_rescued_from_a_slot_is_found() {
     let seen = outcomes(|| {
-        let (slot, injector) = (Arc::new(Slot::new()), Arc::new(Injector::new()));
+        let (slot, injector) = (Arc::new(Slot::new()), Arc::new(Injector::new(1)));
         let idle = Arc::new(Idle::new(1));
         assert!(slot.put(task(1)).is_none());
         let owner = {
@@ -130,4 +131,30 @@ fn a_task_that_is_rescued_from_a_slot_is_found() {
     // Asleep for good and not woken would be a lost task.
     let expected = [("run", false), ("seen", false), ("seen", true), ("asleep", true)];
     assert_eq!(seen, expected.into());
+}
+
+/// Two threads queue in a shard each while the only worker falls asleep: whoever sees
+/// neither is woken by one of them. D1, with more than one length to look at.
+#[test]
+fn no_shard_is_overlooked_before_sleep() {
+    let seen = outcomes(|| {
+        let (injector, idle) = (Arc::new(Injector::with_shards(2)), Arc::new(Idle::new(1)));
+        let worker = {
+            let (injector, idle) = (injector.clone(), idle.clone());
+            thread::spawn(move || {
+                let _ = idle.fall_asleep(0, false);
+                injector.is_empty()
+            })
+        };
+        let pushers = [0, 1].map(|shard| {
+            let (injector, idle) = (injector.clone(), idle.clone());
+            thread::spawn(move || {
+                injector.push_in(shard, task(shard + 1)) && idle.work_pushed().is_some()
+            })
+        });
+        let is_woken = pushers.map(|it| it.join().unwrap()).contains(&true);
+        (worker.join().unwrap(), is_woken)
+    });
+    // Asleep for good, and nobody woke it, would be two lost tasks.
+    assert_eq!(seen, [(false, false), (false, true), (true, true)].into());
 }

@@ -47,6 +47,7 @@ mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
 mod injector;
+mod jump;
 #[expect(unsafe_code, reason = "follows a home to its scheduler")]
 mod kinds;
 mod locals;

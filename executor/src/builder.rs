@@ -306,6 +306,13 @@ impl Builder {
         self
     }
 
+    /// A test that counts what workers do by themselves says so.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn unwatched(mut self) -> Self {
+        self.config.has_watcher = false;
+        self
+    }
+
     fn start(self, driver: Arc<dyn Driver>, first: usize) -> Result<Executor, BuildError> {
         self.check()?;
         Executor::start(Scheduler::new(self.config, driver), first).map_err(BuildError::NoThread)

@@ -25,8 +25,10 @@ pub(crate) const GUESTS_MAX: usize = 16;
 /// Spare workers at most, unless the program says how many.
 pub(crate) const SPARES_MAX: usize = 8;
 /// Every how many turns a busy worker looks at the driver and at the queue of the
-/// runtime. tokio's figure: 107 ns for an empty look, spread over 61 polls.
-pub(crate) const LOOK_INTERVAL: u32 = 61;
+/// runtime, at most. tokio's figure: 107 ns for an empty look, spread over 61 polls.
+pub(crate) const LOOK_MAX: u32 = 61;
+/// And at least: one task from outside for one of the worker's own.
+pub(crate) const LOOK_MIN: u32 = 2;
 /// Events a busy worker takes in at one look, so that it does not hoard.
 pub(crate) const HARVEST_BUSY: usize = 256;
 /// Events a worker takes in that has nothing else to do.

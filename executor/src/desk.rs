@@ -9,18 +9,18 @@
 use crate::{
     deque,
     metrics::Sampler,
+    pace::Pace,
+    profit::Doubt,
+    raids::Raids,
     rng::Rng,
     task::{Task, Tenant},
 };
 use std::{
     cell::{Cell, RefCell},
     fmt,
+    time::Instant,
 };
 use sync::driver::Seat;
-
-/// The first tick. Near wrap-around under debug assertions, so that every test
-/// crosses it.
-const TICK_FIRST: u32 = if cfg!(debug_assertions) { u32::MAX - 100 } else { 0 };
 
 /// The place of one worker.
 pub(crate) struct Desk {
@@ -35,8 +35,6 @@ pub(crate) struct Desk {
     pub(crate) rng: RefCell<Rng>,
     /// Says which pushes are watched.
     pub(crate) sampler: Sampler,
-    /// Counts turns of the loop.
-    pub(crate) tick: Cell<u32>,
     /// With which shard of the runtime's queue the next look begins.
     pub(crate) shard: Cell<usize>,
     /// How many tasks in a row came from the next-task slot.
@@ -47,6 +45,24 @@ pub(crate) struct Desk {
     /// Whether the last look before sleep found something.
     pub(crate) saw_work: Cell<bool>,
     pub(crate) is_asleep: Cell<bool>,
+    pub(crate) pace: Pace,
+    /// Whether some of what is queued was pushed from outside, or woken by the driver.
+    pub(crate) came_from_outside: Cell<bool>,
+    /// How many tasks the poll that runs has spawned while somebody slept.
+    pub(crate) spawns: Cell<u32>,
+    /// Whether its worker may still rely on a look by another.
+    pub(crate) doubt: Doubt,
+    pub(crate) raids: Raids,
+    /// Whom its worker robs no more for a while.
+    pub(crate) retires_from: Cell<Option<usize>>,
+    /// For whose backlog its worker was woken, and when.
+    pub(crate) woken_for: Cell<Option<(usize, Instant)>>,
+    /// Who relies on its worker to look by itself, while that sleeps.
+    pub(crate) vouched_for: Cell<Option<usize>>,
+    /// Until when it sleeps then.
+    pub(crate) doze_until: Cell<Option<Instant>>,
+    /// Who relied on it: what it finds is found for that one.
+    pub(crate) looks_for: Cell<Option<usize>>,
 }
 
 impl Desk {
@@ -59,21 +75,23 @@ impl Desk {
             joiner: Cell::new(None),
             rng: RefCell::new(Rng::new(seed)),
             sampler: Sampler::new(),
-            tick: Cell::new(TICK_FIRST),
             shard: Cell::new(index),
             slot_runs: Cell::new(0),
             is_pinned_first: Cell::new(true),
             is_searching: Cell::new(false),
             saw_work: Cell::new(false),
             is_asleep: Cell::new(false),
+            pace: Pace::new(),
+            came_from_outside: Cell::new(false),
+            spawns: Cell::new(0),
+            doubt: Doubt::new(),
+            raids: Raids::new(),
+            retires_from: Cell::new(None),
+            woken_for: Cell::new(None),
+            vouched_for: Cell::new(None),
+            doze_until: Cell::new(None),
+            looks_for: Cell::new(None),
         }
-    }
-
-    /// One turn more.
-    pub(crate) fn next_tick(&self) -> u32 {
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        tick
     }
 
     /// The shard of the runtime's queue to look at first, another one each time.

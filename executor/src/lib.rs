@@ -23,9 +23,9 @@
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
-//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
+//!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, raids ─▶ profit
 //!             └▶ roll ─▶ inbox
-//!             └▶ blocking, injector, queue, idle, metrics, unhandled, config
+//!             └▶ blocking, injector, queue, idle, profit, engaged, metrics, unhandled, config
 //!   worker, thread ─▶ sampling ─▶ scheduler;  executor ─▶ look ─▶ scheduler
 //!   task ─▶ locals
 //! ```
@@ -41,12 +41,14 @@ mod context;
 mod defer;
 mod deque;
 mod desk;
+mod engaged;
 #[expect(unsafe_code, reason = "runs a main future that borrows as a pinned task")]
 mod executor;
 mod idle;
 #[expect(unsafe_code, reason = "a list of records that only one thread follows")]
 mod inbox;
 mod injector;
+mod jump;
 #[expect(unsafe_code, reason = "follows a home to its scheduler")]
 mod kinds;
 mod locals;
@@ -57,8 +59,11 @@ mod metrics;
 #[cfg(all(test, loom))]
 #[expect(unsafe_code, reason = "models race on plain cells; loom is the referee")]
 mod models;
+mod pace;
+mod profit;
 #[expect(unsafe_code, reason = "a task in a slot is a pointer")]
 mod queue;
+mod raids;
 mod rng;
 mod roll;
 mod sampling;
@@ -66,6 +71,7 @@ mod sampling;
 mod scenarios;
 #[expect(unsafe_code, reason = "makes homes and their tenants, drops what is left at the end")]
 mod scheduler;
+mod share;
 mod shutdown;
 mod spare;
 mod spawn;

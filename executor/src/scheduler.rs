@@ -6,7 +6,7 @@
 //! |-------------------------|-----------------------------|----------------------------|
 //! | a worker, waking        | its next-task slot          | nobody                     |
 //! | a worker, ending what another task awaits | that one runs next, if its queue is empty; else the end of that | nobody |
-//! | a worker, spawning      | the end of its queue        | a sleeper, if nobody searches |
+//! | a worker, spawning      | the end of its queue        | a sleeper, if [`idle`](crate::idle) thinks it worth while |
 //! | a worker, otherwise     | the end of its queue        | nobody: it looks before its next poll |
 //! | anybody else            | the runtime's queue         | a sleeper, after a fence   |
 //! | for a pinned task       | its thread's inbox          | that thread                |
@@ -16,6 +16,8 @@
 //! wake their parent once, not a thousand times. The parent waits for one round of the
 //! queue, as what it waited for had to. One that runs next needs no slot: the poll is
 //! over, so no user code can keep the worker from it, and nobody has to rescue it.
+//!
+//! Whom a worker wakes for its own backlog is in [`share`](crate::share).
 //!
 //! The slot also takes what the driver wakes while the worker is busy: a timer that
 //! is due does not wait behind ten thousand tasks that are always ready.
@@ -36,10 +38,12 @@ use crate::{
     context::{self, Context},
     deque,
     desk::Desk,
+    engaged::Engaged,
     idle::Idle,
     inbox::{Inbox, Place},
     injector::Injector,
     metrics::{Counters, Rescues, Sampling, Stamp},
+    profit::Profit,
     queue::Slot,
     roll::Roll,
     task::{
@@ -61,10 +65,7 @@ use sync::{
     futurelock::Watch,
     shim::{
         Lock,
-        atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -101,11 +102,8 @@ pub(crate) struct Scheduler {
     pub(crate) watch: Option<Arc<Watch>>,
     /// Seats for guests.
     pub(crate) guest_seats: Lock<Vec<Seat>>,
-    /// What keeps a virtual clock from jumping: blocking jobs, and threads awake
-    /// that are not workers.
-    engaged: AtomicUsize,
-    /// How often anything has engaged.
-    engagements: AtomicUsize,
+    /// What keeps a virtual clock from jumping.
+    pub(crate) engaged: Engaged,
 }
 
 /// What others see of one worker. On cache lines of its own.
@@ -114,6 +112,8 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
+    /// What its wakes for its own backlog were worth.
+    pub(crate) profit: Profit,
     /// The id of the task that it polls, or polled last, if stalls are reported.
     pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
@@ -165,8 +165,7 @@ impl Scheduler {
                 shared,
                 homes,
                 guest_seats: Lock::new(guests.collect()),
-                engaged: AtomicUsize::new(0),
-                engagements: AtomicUsize::new(0),
+                engaged: Engaged::new(),
                 stalls_reported: config.stalls_reported(),
                 watch: config.is_debug().then(Arc::default),
                 config,
@@ -233,7 +232,7 @@ impl Scheduler {
             }
             Why::Spawned => {
                 desk.local.push(task);
-                self.share(desk.index);
+                self.share_spawned(desk);
             }
             Why::Joined | Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
@@ -256,18 +255,6 @@ impl Scheduler {
     pub(crate) fn wake_for_work(&self) {
         if let Some(worker) = self.idle.work_pushed() {
             self.unpark(worker);
-        }
-    }
-
-    /// Wakes a sleeper for a worker's own backlog, if nobody searches.
-    #[inline]
-    pub(crate) fn share(&self, index: usize) {
-        // Most often everybody is awake, or there is nobody else.
-        if self.idle.asleep() > 0
-            && let Some(sleeper) = self.idle.share()
-        {
-            self.workers[index].counters.wakes.add(1);
-            self.unpark(sleeper);
         }
     }
 
@@ -381,77 +368,6 @@ impl Scheduler {
         })
     }
 
-    // ── virtual time ──────────────────────────────────────────────────────────
-
-    /// Something is going on outside the workers: a virtual clock must not jump.
-    pub(crate) fn engage(&self) {
-        // Relaxed, both: the clock looks after it has seen everybody asleep, by
-        // locks.
-        self.engaged.fetch_add(1, Relaxed);
-        self.engagements.fetch_add(1, Relaxed);
-    }
-
-    /// It is over. Whoever disengages last lets a sleeping worker look whether a
-    /// virtual clock may jump now.
-    pub(crate) fn disengage(&self) {
-        let before = self.engaged.fetch_sub(1, AcqRel);
-        debug_assert!(before > 0, "disengaged more often than engaged");
-        if before == 1 && self.driver.may_advance() && self.idle.all_asleep() {
-            self.idle.get_up(0);
-            self.unpark(0);
-        }
-    }
-
-    /// How many are engaged, and how often anybody has been.
-    pub(crate) fn engagements(&self) -> (usize, usize) {
-        // Relaxed, both: a hint, and exact for who has fenced (U2 of `vigil`).
-        (self.engaged.load(Relaxed), self.engagements.load(Relaxed))
-    }
-
-    /// Every worker sleeps: lets a virtual clock jump if nothing else goes on.
-    ///
-    /// `true`: it has jumped, and must not again before the caller, who still counts
-    /// as asleep, has got up and called [`end_jump`](Self::end_jump): what was woken
-    /// runs at the time for which it was woken.
-    pub(crate) fn begin_jump(&self) -> bool {
-        while self.driver.may_advance() {
-            // Acquire and more, by read-modify-write: sees what was going on.
-            let engagements = self.engagements.fetch_add(0, AcqRel);
-            if self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
-                // Whoever is engaged lets a worker look when it is over.
-                return false;
-            }
-            if !self.idle.all_asleep() {
-                // Somebody was woken, or came, after our caller had found itself the
-                // last: it will be the last in its turn.
-                self.disengage();
-                return false;
-            }
-            // A waker that panics comes after the jump: somebody else may have been
-            // woken, and if not, there is the next deadline to jump to.
-            let mut has_panicked = true;
-            let has_jumped = self.harvest(|driver| {
-                let has_jumped = driver.advance_idle();
-                has_panicked = false;
-                usize::from(has_jumped)
-            });
-            if has_jumped > 0 || has_panicked {
-                return true;
-            }
-            self.engaged.fetch_sub(1, AcqRel);
-            // Somebody who came and went meanwhile did not find that it was last.
-            if self.engagements.fetch_add(0, AcqRel) == engagements {
-                return false;
-            }
-        }
-        false
-    }
-
-    /// The worker that let the clock jump is awake.
-    pub(crate) fn end_jump(&self) {
-        self.engaged.fetch_sub(1, AcqRel);
-    }
-
     // ── the end ───────────────────────────────────────────────────────────────
 
     /// Begins the end, and finishes it if nobody is polling.
@@ -551,6 +467,7 @@ impl Worker {
             slot: Slot::new(),
             stealer: desk.local.stealer(),
             counters: Counters::default(),
+            profit: Profit::new(),
             polled: AtomicU64::new(0),
             is_active: AtomicBool::new(false),
             stamp: Stamp::default(),

@@ -18,7 +18,7 @@
 
 use crate::{
     closing::Sit,
-    config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_INTERVAL},
+    config::{Flavor, HARVEST_BUSY, HARVEST_IDLE, Hook, LOOK_MAX},
     contain::{caught, drop_contained},
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
@@ -179,7 +179,7 @@ impl Presence {
             match worker::step(&self.scheduler, &self.cx) {
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
-                    if turns.is_multiple_of(LOOK_INTERVAL) {
+                    if turns.is_multiple_of(LOOK_MAX) {
                         self.look_around_as_guest();
                     }
                 }
@@ -361,8 +361,12 @@ impl Presence {
             Some(desk) => {
                 let (seat, counters) = (desk.seat, &scheduler.workers[desk.index].counters);
                 counters.parks.add(1);
+                // Somebody relies on a look by then.
+                let until = until.into_iter().chain(desk.doze_until.take()).min();
                 let events = scheduler.harvest(|driver| driver.park(seat, until, HARVEST_IDLE));
-                counters.events.add(events as u64);
+                self.scheduler.restore(&self.cx);
+                let desk = self.cx.desk();
+                desk.into_iter().for_each(|it| worker::came_from_driver(scheduler, it, events));
                 events
             }
             None => self.park_without_desk(until),

@@ -8,7 +8,7 @@
 //! ```text
 //!              ┌──────────── Polled ◀──────────┐
 //!              ▼                               │
-//!   now and then: driver, runtime's queue      │
+//!   at its pace: driver, runtime's queue       │
 //!   joiner, next-task slot ─▶ pinned ⇄ own queue ─▶ runtime's queue ─▶ steal
 //!              │ nothing                       ▲
 //!              ▼                               │
@@ -35,27 +35,29 @@
 //! | pinned tasks, own queue | one poll                     | the other              | `pinned_tasks_and_the_queue_take_turns` |
 //! | a task in the queue     | one poll of each before it   | the queue              | `all_that_is_ready_runs_once_…` |
 //! | the runtime's queue     | 61 turns, then the own queue | the own queue          | `work_from_outside_is_taken_every_61_turns` |
-//! | the own queue           | 32 polls                     | work from outside      | `a_flood_from_outside_does_not_starve_local_work` |
+//! | the own queue           | 30 polls                     | work from outside      | `a_flood_from_outside_does_not_starve_local_work` |
 //! | events and timers       | 61 turns                     | tasks that are ready   | `the_driver_is_asked_every_61_turns_…` |
 //! | all others              | 128 operations               | a task that never waits | `each_poll_has_the_whole_budget` |
 //! | a stuck worker's queue  | until another has nothing    | that worker            | `what_lies_in_the_queue_of_a_stuck_worker_…` |
 //!
-//! 61 is [`LOOK_INTERVAL`], 32 [`BATCH_MAX`], 3 [`SLOT_RUNS_MAX`]; the budget is the
-//! builder's. What a turn lasts is the tasks' business: they yield when their budget is
-//! spent, and a poll that goes on for long is a matter for `spawn_blocking`. What only a
-//! stuck worker would look after, the task in its slot and its timers, the
-//! [watcher](crate::watcher) takes from it after some milliseconds.
+//! 61 is the longest [`pace`](crate::pace), which is shorter if turns are long; 30 is half
+//! of it, and 3 [`SLOT_RUNS_MAX`]; the budget is the builder's. What a turn lasts is the
+//! tasks' business: they yield when their budget is spent, and a poll that goes on for
+//! long is a matter for `spawn_blocking`. What only a stuck worker would look after, the
+//! task in its slot and its timers, the [watcher](crate::watcher) takes from it after some
+//! milliseconds.
 
 use crate::{
-    config::{BATCH_MAX, HARVEST_BUSY, LOOK_INTERVAL, SLOT_RUNS_MAX},
+    config::{BATCH_MAX, HARVEST_BUSY, SLOT_RUNS_MAX},
     context::Context,
     desk::Desk,
     idle::{Asleep, Awake},
     inbox::Inbox,
+    profit::WORTH_A_WAKE,
     scheduler::Scheduler,
     task::{Task, Why},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use sync::{coop, futurelock::Watch, shim::atomic::Ordering::Relaxed};
 
 /// What came of one turn.
@@ -85,7 +87,7 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     if scheduler.workers[desk.index].is_wanted.load(Relaxed) {
         return Step::Wanted;
     }
-    if desk.next_tick() % LOOK_INTERVAL == 0 {
+    if desk.pace.is_due() {
         look_around(scheduler, cx);
     }
     // The driver's wakers are user code: the desk is looked up anew.
@@ -159,9 +161,10 @@ fn from_injector(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     first
 }
 
-/// A task from the runtime's queue is this worker's from now on.
+/// A task from the runtime's queue is this worker's from now on, behind its own.
 fn keep(scheduler: &Scheduler, desk: &Desk, task: Task) {
     scheduler.workers[desk.index].counters.taken.add(1);
+    desk.came_from_outside.set(true);
     desk.local.push(task);
 }
 
@@ -174,7 +177,7 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     if !desk.is_searching.get() {
         if desk.saw_work.take() {
             scheduler.idle.join_search();
-        } else if !scheduler.idle.start_search() {
+        } else if retires(scheduler, desk) || !scheduler.idle.start_search() {
             return None;
         }
         desk.is_searching.set(true);
@@ -185,24 +188,52 @@ fn steal(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
     for victim in victims {
         let loot = workers[victim].stealer.steal_batch_and_pop(&desk.local, BATCH_MAX);
         if loot.is_some() {
-            workers[desk.index].counters.steals.add(1);
+            let counters = &workers[desk.index].counters;
+            counters.steals.add(1);
+            desk.raids.robbed(victim, counters.polls.get());
             return loot;
         }
     }
     from_injector(scheduler, desk)
 }
 
+/// Whether the last raids were in vain: then this worker sleeps a little.
+fn retires(scheduler: &Scheduler, desk: &Desk) -> bool {
+    let polls = scheduler.workers[desk.index].counters.polls.get();
+    let robbed = desk.raids.are_in_vain(polls, || scheduler.driver.now());
+    desk.retires_from.set(robbed);
+    robbed.is_some()
+}
+
 /// What comes between finding a task and running it: others may be needed.
 fn before_poll(scheduler: &Scheduler, desk: &Desk) {
     if desk.is_searching.replace(false) {
         scheduler.idle.stop_search();
-        if scheduler.sees_work() {
-            scheduler.share(desk.index);
-        }
+        found_by_searching(scheduler, desk);
     } else if scheduler.idle.asleep() > 0 && !desk.local.is_empty() {
-        scheduler.share(desk.index);
+        share_backlog(scheduler, desk);
     }
+    desk.spawns.set(0);
     scheduler.workers[desk.index].counters.polls.add(1);
+}
+
+/// Others may be needed, too. D2.
+fn found_by_searching(scheduler: &Scheduler, desk: &Desk) {
+    if let Some(pusher) = desk.looks_for.take() {
+        desk.woken_for.set(Some((pusher, scheduler.driver.now())));
+    }
+    if scheduler.sees_work() {
+        share_backlog(scheduler, desk);
+    }
+}
+
+/// There is more than this worker can run at once.
+fn share_backlog(scheduler: &Scheduler, desk: &Desk) {
+    // Whoever pushed from outside may have relied on us.
+    match desk.came_from_outside.take() || !scheduler.injector.is_empty() {
+        true => scheduler.share_outside(desk.index),
+        false => scheduler.share(desk),
+    }
 }
 
 /// Polls a task with a full budget.
@@ -263,14 +294,23 @@ fn look_around(scheduler: &Scheduler, cx: &Context) {
     let seat = desk.seat;
     // The driver's wakers are user code, and may block.
     show_joiner(scheduler, desk);
-    let workers = scheduler.config.workers;
-    scheduler.injector.move_batch(desk.next_shard(), workers, BATCH_MAX, |task| {
+    let (workers, limit) = (scheduler.config.workers, desk.pace.batch());
+    scheduler.injector.move_batch(desk.next_shard(), workers, limit, |task| {
         keep(scheduler, desk, task);
     });
+    desk.pace.looked(scheduler.driver.now());
     let events = scheduler.harvest(|driver| driver.poll(seat, HARVEST_BUSY));
     scheduler.restore(cx);
     if let Some(desk) = cx.desk() {
-        scheduler.workers[desk.index].counters.events.add(events as u64);
+        came_from_driver(scheduler, desk, events);
+    }
+}
+
+/// So many events came, with what they woke.
+pub(crate) fn came_from_driver(scheduler: &Scheduler, desk: &Desk, events: usize) {
+    scheduler.workers[desk.index].counters.events.add(events as u64);
+    if events > 1 {
+        desk.came_from_outside.set(true);
     }
 }
 
@@ -287,7 +327,12 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
     desk.is_asleep.set(true);
     let worker = &scheduler.workers[desk.index];
-    desk.saw_work.set(scheduler.sees_work());
+    let doze = desk.retires_from.take().and_then(|robbed| vouch(scheduler, desk, robbed));
+    desk.saw_work.set(match doze {
+        None => scheduler.sees_work(),
+        // The rest is for those who have it.
+        Some(_) => !scheduler.injector.is_empty(),
+    });
     let has_work = desk.saw_work.get()
         || cx.inbox.as_ref().is_some_and(|it| it.has_letters())
         || worker.is_wanted.load(Relaxed)
@@ -300,7 +345,36 @@ fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
         scheduler.end_jump();
         return Step::Polled;
     }
+    desk.pace.sleep();
+    desk.doubt.renew();
+    desk.raids.sleep();
+    desk.looks_for.set(None);
+    desk.doze_until.set(doze.or_else(|| answer(scheduler, desk)));
     Step::Park
+}
+
+/// What it was worth to be woken for another worker's backlog, if this one was: if
+/// too little, until when it sleeps before it looks by itself.
+fn answer(scheduler: &Scheduler, desk: &Desk) -> Option<Instant> {
+    let (pusher, since) = desk.woken_for.take()?;
+    if scheduler.driver.now().saturating_duration_since(since) < WORTH_A_WAKE {
+        return vouch(scheduler, desk, pusher);
+    }
+    scheduler.workers[pusher].profit.was_worth_it();
+    None
+}
+
+/// It was in vain to help this one. Until when the worker sleeps before it looks by
+/// itself.
+fn vouch(scheduler: &Scheduler, desk: &Desk, pusher: usize) -> Option<Instant> {
+    desk.woken_for.set(None);
+    if scheduler.driver.may_advance() {
+        // By such a clock nothing takes any time, and no sleep ends while it stands.
+        return None;
+    }
+    let doze = scheduler.workers[pusher].profit.vouch()?;
+    desk.vouched_for.set(Some(pusher));
+    Some(scheduler.driver.now() + doze)
 }
 
 /// Counts the worker awake, if it counts as asleep.
@@ -325,9 +399,18 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
 
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
+    let vouched_for = desk.vouched_for.take();
+    if let Some(pusher) = vouched_for {
+        scheduler.workers[pusher].profit.redeem();
+    }
     let awake = scheduler.idle.wake_up(desk.index);
     scheduler.vigil.worker_got_up();
-    desk.is_searching.set(awake == Awake::Searching);
+    desk.is_searching.set(awake != Awake::ByItself);
+    match awake {
+        Awake::ByItself => desk.looks_for.set(vouched_for),
+        Awake::ForWork => {}
+        Awake::ToShare(pusher) => desk.woken_for.set(Some((pusher, scheduler.driver.now()))),
+    }
 }
 
 /// Whether something is ready that only this thread sees, or sees first.

@@ -269,5 +269,9 @@ impl Driver for ThreadDriver {
         shim::now()
     }
 
+    fn may_advance(&self) -> bool {
+        false
+    }
+
     fn close(&self) {}
 }

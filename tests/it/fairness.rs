@@ -218,6 +218,122 @@ fn work_from_outside_waits_61_turns_at_most() {
     });
 }
 
+/// Of two thousand from outside, the one with `n` others before it waits for about `2·n`
+/// turns, and tasks that are always ready have about every other turn meanwhile.
+#[test]
+fn outside_spawns_and_own_tasks_share_the_turns() {
+    const OWN: usize = 50;
+    const OUTSIDE: usize = 2000;
+    // What was queued before, twice, and an interval or two.
+    const ROUND_MAX: usize = 2 * (OWN + 1) + 2 * 61;
+
+    limited(|| {
+        for builder in one_worker() {
+            let runtime = builder.build().unwrap();
+            let task = runtime.spawn(async {
+                let turns = Arc::new(AtomicUsize::new(0));
+                let (gap_max, begun) =
+                    (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
+                for _ in 0..OWN {
+                    let (turns, gap_max) = (turns.clone(), gap_max.clone());
+                    drop(spawn(async move {
+                        let mut before = None;
+                        loop {
+                            let now = turns.fetch_add(1, Relaxed);
+                            gap_max.fetch_max(before.map_or(0, |it| now - it), Relaxed);
+                            before = Some(now);
+                            yield_now().await;
+                        }
+                    }));
+                }
+                let (handle, theirs, log) = (Handle::current(), turns.clone(), begun.clone());
+                // Joined before this poll goes on, so all are there at once.
+                thread::spawn(move || {
+                    for _ in 0..OUTSIDE {
+                        let (turns, log) = (theirs.clone(), log.clone());
+                        drop(handle.spawn(async move {
+                            lock(&log).push(turns.fetch_add(1, Relaxed));
+                        }));
+                    }
+                })
+                .join()
+                .unwrap();
+                let start = turns.load(Relaxed);
+                while lock(&begun).len() < OUTSIDE {
+                    yield_now().await;
+                }
+                let waits: Vec<_> = lock(&begun).iter().map(|turn| turn - start).collect();
+                (waits, gap_max.load(Relaxed))
+            });
+            let (waits, gap_max) = runtime.block_on(task).unwrap();
+            for (n, wait) in waits.into_iter().enumerate() {
+                assert!(wait <= n * 21 / 10 + ROUND_MAX, "the {n}th waited for {wait} turns");
+            }
+            assert!(gap_max <= ROUND_MAX, "an own task waited for {gap_max} turns");
+        }
+    });
+}
+
+#[test]
+fn a_main_future_that_only_yields_lets_outside_spawns_run() {
+    limited(|| {
+        for builder in one_worker() {
+            let waits = builder.run(async {
+                let mut waits = vec![];
+                for _ in 0..100 {
+                    let (handle, done) = (Handle::current(), Arc::new(AtomicUsize::new(0)));
+                    let theirs = done.clone();
+                    // Joined before this poll goes on, so the count is exact.
+                    thread::spawn(move || {
+                        drop(handle.spawn(async move { theirs.store(1, Relaxed) }));
+                    })
+                    .join()
+                    .unwrap();
+                    let mut turns = 0;
+                    while done.load(Relaxed) == 0 {
+                        turns += 1;
+                        yield_now().await;
+                    }
+                    waits.push(turns);
+                }
+                waits
+            });
+            let waits = waits.unwrap();
+            assert!(waits.iter().all(|turns| *turns <= 64), "{waits:?}");
+        }
+    });
+}
+
+/// Two workers. The first learns that it wakes the second in vain; what it then leaves
+/// behind a long poll is found all the same.
+#[test]
+fn a_backlog_behind_a_long_poll_is_found_after_wakes_in_vain() {
+    limited(|| {
+        let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        for _ in 0..20 {
+            let task = runtime.spawn(async {
+                for _ in 0..200 {
+                    let pair = [spawn(async {}), spawn(async {})];
+                    for task in pair {
+                        task.await.unwrap();
+                    }
+                }
+                let found = Arc::new(AtomicUsize::new(0));
+                for _ in 0..2 {
+                    let found = found.clone();
+                    drop(spawn(async move { found.fetch_add(1, Relaxed) }));
+                }
+                while found.load(Relaxed) < 2 {
+                    thread::sleep(Duration::from_millis(1));
+                    // Looks again, for a glance may miss a worker that falls asleep.
+                    drop(spawn(async {}));
+                }
+            });
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
+
 #[test]
 fn local_tasks_and_others_take_turns() {
     limited(|| {

@@ -19,10 +19,10 @@
 //! # How long a task waits here
 //!
 //! A worker that has nothing takes from its own shard, then from the others. One that is
-//! busy looks at a shard every [`LOOK_INTERVAL`](crate::config::LOOK_INTERVAL) turns,
-//! begins with another one each time, and moves its share of the first that has
-//! something, at most [`BATCH_MAX`](crate::config::BATCH_MAX), to the end of its own queue. So with
-//! S shards, and n tasks before it in its shard, a task is in the queue of a worker after
+//! busy looks at a shard every [`LOOK_MAX`](crate::config::LOOK_MAX) turns or more often
+//! ([`pace`](crate::pace)), begins with another one each time, and moves its share of the
+//! first that has something, at most half as many as there were turns, to the end of its
+//! own queue. So with S shards, and n tasks before it in its shard, a task is in the queue of a worker after
 //! at most S × ⌈(n + 1) / share⌉ looks of any worker that goes on.
 //!
 //! # Rejected

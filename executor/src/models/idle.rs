@@ -59,7 +59,7 @@ impl Runtime {
     fn stop_search(&self) {
         self.idle.stop_search();
         if self.sees_work() {
-            self.wake(self.idle.share());
+            self.wake(self.idle.share(Awake::ForWork));
         }
     }
 
@@ -89,7 +89,7 @@ impl Runtime {
         if !self.sees_work() && self.left.load(Relaxed) > 0 {
             self.beds[worker].park();
         }
-        self.idle.wake_up(worker) == Awake::Searching
+        self.idle.wake_up(worker) != Awake::ByItself
     }
 }
 
@@ -180,7 +180,7 @@ fn a_wake_races_a_worker_that_gets_up() {
         let other = thread::spawn(move || other.idle.get_up(0));
         let worker = thread::spawn(move || worker.idle.wake_up(0));
         other.join().unwrap();
-        let ends = (pusher.join().unwrap(), worker.join().unwrap() == Awake::Searching);
+        let ends = (pusher.join().unwrap(), worker.join().unwrap() != Awake::ByItself);
         assert_eq!(runtime.idle.asleep(), 0);
         ends
     });

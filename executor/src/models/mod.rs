@@ -7,11 +7,13 @@
 
 mod blocking;
 mod closing;
+mod engaged;
 mod home;
 mod idle;
 mod inbox;
 mod join_state;
 mod memory;
+mod profit;
 mod queue;
 mod record;
 mod task_cell;

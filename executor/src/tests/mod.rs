@@ -5,6 +5,7 @@
 mod blocking;
 mod contexts;
 mod fairness;
+mod learning;
 mod panics;
 mod pinned;
 mod reasons;

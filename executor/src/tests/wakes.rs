@@ -387,3 +387,25 @@ fn no_wake_is_lost_on_its_way_to_a_pinned_task() {
         });
     });
 }
+
+#[test]
+fn a_block_on_that_ends_wakes_no_worker() {
+    in_time(|| {
+        let executor = start(multi(1));
+        let parks = || {
+            loop {
+                let metrics = executor.handle().metrics();
+                if metrics.asleep == 1 && metrics.workers[0].parks > 0 {
+                    return metrics.workers[0].parks;
+                }
+                std::thread::yield_now();
+            }
+        };
+        let before = parks();
+        for _ in 0..100 {
+            executor.block_on(async {});
+            parks();
+        }
+        assert_eq!(parks(), before, "with a clock that cannot jump there is nothing to look at");
+    });
+}

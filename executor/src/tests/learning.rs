@@ -1,0 +1,168 @@
+//! Waking that learns, by a clock that only the tests move: counts are exact.
+
+use super::*;
+use std::sync::atomic::AtomicU64;
+
+/// A driver whose time stands still until a test moves it. A sleep ends when the worker
+/// is unparked, or when the tests end all dozes.
+struct Still {
+    inner: ThreadDriver,
+    start: Instant,
+    passed_us: AtomicU64,
+    /// How many sleeps there were with an end, and are now.
+    dozes: AtomicUsize,
+    dozing: AtomicUsize,
+    seats: usize,
+}
+
+impl Still {
+    fn new(seats: usize) -> Arc<Self> {
+        Arc::new(Self {
+            inner: ThreadDriver::new(seats),
+            start: sync::shim::now(),
+            passed_us: AtomicU64::new(0),
+            dozes: AtomicUsize::new(0),
+            dozing: AtomicUsize::new(0),
+            seats,
+        })
+    }
+
+    fn pass(&self, us: u64) {
+        self.passed_us.fetch_add(us, Relaxed);
+    }
+
+    fn end_dozes(&self) {
+        (0..self.seats as u32).for_each(|it| self.inner.unpark(Seat(it)));
+    }
+}
+
+impl Driver for Still {
+    fn attach(&self, _: Seat) {}
+    fn detach(&self, _: Seat) {}
+    fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
+        let doze = usize::from(until.is_some());
+        self.dozes.fetch_add(doze, Relaxed);
+        self.dozing.fetch_add(doze, Relaxed);
+        let events = self.inner.park(seat, None, max);
+        self.dozing.fetch_sub(doze, Relaxed);
+        events
+    }
+    fn poll(&self, _: Seat, _: usize) -> usize {
+        0
+    }
+    fn unpark(&self, seat: Seat) {
+        self.inner.unpark(seat);
+    }
+    fn next_deadline(&self, _: Seat) -> Option<Instant> {
+        None
+    }
+    fn now(&self) -> Instant {
+        self.start + Duration::from_micros(self.passed_us.load(Relaxed))
+    }
+    fn may_advance(&self) -> bool {
+        false
+    }
+    fn close(&self) {}
+}
+
+/// Two workers, of which the second dozes: the first has woken it in vain. Runs `body` on
+/// the first.
+fn beside_a_dozer<T: Send + 'static>(
+    body: impl FnOnce(Arc<Still>, Handle) -> T + Send + 'static,
+) -> T {
+    in_time(move || {
+        let builder = multi(2).unwatched();
+        let driver = Still::new(builder.seats());
+        let executor = builder.build(driver.clone()).unwrap();
+        let handle = executor.handle().clone();
+        let task = executor.handle().spawn(async move {
+            while driver.dozing.load(Relaxed) == 0 {
+                drop(spawn(async {}));
+                std::thread::yield_now();
+            }
+            body(driver, handle)
+        });
+        executor.block_on(task).unwrap()
+    })
+}
+
+fn wakes(handle: &Handle) -> u64 {
+    handle.metrics().workers.iter().map(|it| it.wakes).sum()
+}
+
+#[test]
+fn while_somebody_vouches_short_tasks_make_no_wake() {
+    beside_a_dozer(|driver, handle| {
+        let (before, dozes) = (wakes(&handle), driver.dozes.load(Relaxed));
+        (0..1000).for_each(|_| drop(spawn(async {})));
+        assert_eq!(wakes(&handle), before);
+        assert_eq!(driver.dozes.load(Relaxed), dozes);
+        assert_eq!(driver.dozing.load(Relaxed), 1);
+    });
+}
+
+/// The task that is polled here blocks: only the dozer can run the others.
+#[test]
+fn whoever_vouched_looks_by_itself() {
+    beside_a_dozer(|driver, handle| {
+        let before = wakes(&handle);
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let done = done.clone();
+            drop(spawn(async move { done.fetch_add(1, Relaxed) }));
+        }
+        driver.end_dozes();
+        while done.load(Relaxed) < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!(wakes(&handle), before, "by itself");
+    });
+}
+
+#[test]
+fn what_comes_from_outside_asks_for_nobodys_word() {
+    beside_a_dozer(|_, handle| {
+        let done = Arc::new(AtomicBool::new(false));
+        let theirs = done.clone();
+        std::thread::spawn(move || {
+            drop(handle.spawn(async move { theirs.store(true, Relaxed) }));
+        })
+        .join()
+        .unwrap();
+        while !done.load(Relaxed) {
+            std::thread::yield_now();
+        }
+    });
+}
+
+/// Of a burst of tasks that take 100 us each, the first two are polled where they were
+/// spawned, and the doze does not end: then the other worker is woken.
+#[test]
+fn a_burst_of_long_tasks_is_put_off_by_one_of_them() {
+    let alone = beside_a_dozer(|driver, _| {
+        let (begun, helped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let here = std::thread::current().id();
+        let alone = Arc::new(AtomicUsize::new(0));
+        for _ in 0..20 {
+            let (driver, begun) = (driver.clone(), begun.clone());
+            let (helped, alone) = (helped.clone(), alone.clone());
+            drop(spawn(async move {
+                if std::thread::current().id() != here {
+                    helped.store(true, Relaxed);
+                }
+                driver.pass(100);
+                if begun.fetch_add(1, Relaxed) == 1 {
+                    // The second: whoever was woken before it will come.
+                    while !helped.load(Relaxed) {
+                        std::thread::yield_now();
+                    }
+                }
+                if !helped.load(Relaxed) {
+                    alone.fetch_add(1, Relaxed);
+                }
+            }));
+        }
+        alone
+    });
+    assert!(alone.load(Relaxed) <= 1, "{alone:?} were run one after the other");
+}

@@ -116,11 +116,7 @@ unsafe impl Schedule for Pinned {
         (home, NonNull::from(&*self.inbox))
     }
 
-    fn wake_here(
-        (_, inbox): Self::Route,
-        _why: Why,
-        wake: impl FnOnce() -> Option<Task>,
-    ) -> bool {
+    fn wake_here((_, inbox): Self::Route, _why: Why, wake: impl FnOnce() -> Option<Task>) -> bool {
         let is_own =
             |cx: &&Context| cx.inbox.as_ref().is_some_and(|it| NonNull::from(&**it) == inbox);
         context::with(|cx| {

@@ -181,8 +181,7 @@ fn edge_j2() {
 #[test]
 fn the_waker_left_last_is_woken() {
     let seen = outcomes(|| {
-        let (answers, woken) =
-            race(|pair| [1, 2, 3].map(|it| format!("{:?}", pair.register(it))));
+        let (answers, woken) = race(|pair| [1, 2, 3].map(|it| format!("{:?}", pair.register(it))));
         (answers.join(" "), woken)
     });
     let expected = [

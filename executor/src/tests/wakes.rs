@@ -49,6 +49,42 @@ fn a_local_task_that_a_hook_spawns_before_sleep_is_run() {
 }
 
 #[test]
+fn who_awaits_many_is_woken_behind_them() {
+    for is_multi in [true, false] {
+        in_time(move || {
+            let executor = if is_multi { start(multi(1)) } else { single() };
+            let polls = executor.handle().spawn(async {
+                let children: Vec<_> = (0..100).map(|_| spawn(async {})).collect();
+                for child in children {
+                    child.await.unwrap();
+                }
+                current_task().unwrap().polls
+            });
+            let polls = executor.block_on(polls).unwrap();
+            // Its first poll, and one behind them all; some more if the worker was held up
+            // and somebody came to help.
+            assert!((2..20).contains(&polls), "{polls} polls");
+        });
+    }
+}
+
+#[test]
+fn who_is_to_run_next_is_not_forgotten_between_turns() {
+    in_time(|| {
+        let executor = single();
+        let task = executor.handle().spawn(async { spawn(async { 7 }).await.unwrap() });
+        for _ in 0..10 {
+            let turn = executor.turn(Some(Duration::ZERO));
+            assert!(turn.has_more != task.is_finished(), "{turn:?}");
+            if task.is_finished() {
+                break;
+            }
+        }
+        assert_eq!(executor.block_on(task).unwrap(), 7);
+    });
+}
+
+#[test]
 fn a_join_that_blocks_needs_no_budget() {
     in_time(|| {
         let executor = start(multi(2).budget(1));

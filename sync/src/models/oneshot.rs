@@ -61,6 +61,7 @@ enum Sends {
 enum Receives {
     Poll,
     PollTwice,
+    PollThrice,
     PollThenClose,
     TryRecv,
     CloseThenTryRecv,
@@ -114,6 +115,15 @@ fn receive(mut receiver: Receiver<Value>, act: Receives, task: &Arc<Count>) -> &
             "pending" => poll(&mut receiver, task.waker()),
             ended => ended,
         },
+        Receives::PollThrice => {
+            let mut ended = poll(&mut receiver, Waker::noop().clone());
+            for other in [Arc::new(Count::default()), task.clone()] {
+                if ended == "pending" {
+                    ended = poll(&mut receiver, other.waker());
+                }
+            }
+            ended
+        }
         Receives::PollThenClose => match poll(&mut receiver, task.waker()) {
             "pending" => {
                 receiver.close();
@@ -212,6 +222,7 @@ macro_rules! races {
 races! {
     send_and_poll: Send, Poll => ["back pending", "sent pending*", "sent value"];
     send_and_poll_twice: Send, PollTwice => ["back pending", "sent pending*", "sent value"];
+    send_and_poll_thrice: Send, PollThrice => ["back pending", "sent pending*", "sent value"];
     send_and_poll_then_close: Send, PollThenClose => ["back none", "sent value", "sent value*"];
     send_and_close: Send, CloseThenTryRecv => ["back none", "sent value"];
     send_and_drop: Send, Drop => ["back dropped", "sent dropped"];

@@ -24,7 +24,7 @@
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task
-//!             └▶ roll ─▶ inbox
+//!             └▶ roll ─▶ inbox;  substitutes
 //!             └▶ blocking, queue, idle, metrics, unhandled, config
 //!   task ─▶ locals
 //! ```
@@ -66,6 +66,7 @@ mod shutdown;
 mod spare;
 mod spawn;
 mod stall;
+mod substitutes;
 mod task;
 #[cfg(all(test, not(any(loom, shuttle))))]
 #[expect(unsafe_code, reason = "a waker made by hand")]

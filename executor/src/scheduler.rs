@@ -34,6 +34,7 @@ use crate::{
     metrics::{Counters, Metrics},
     queue::{Injector, Slot},
     roll::Roll,
+    substitutes::Substitutes,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
@@ -75,6 +76,7 @@ pub(crate) struct Scheduler {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) vigil: Vigil,
+    pub(crate) substitutes: Substitutes,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -143,6 +145,7 @@ impl Scheduler {
                 idle: Idle::with_spares(config.workers, count - config.workers),
                 in_use: AtomicUsize::new(config.workers),
                 vigil: Vigil::new(),
+                substitutes: Substitutes::new(count, config.thread_keep_alive),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -464,6 +467,7 @@ impl Scheduler {
         }
         waiting.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
         self.vigil.end();
+        self.substitutes.end();
         self.do_duty(duty);
     }
 

@@ -23,6 +23,7 @@ use crate::{
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
+    substitutes::Call,
     task::{Task, holders},
     worker::{self, Step},
 };
@@ -464,29 +465,37 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
-/// Starts a thread for worker `index`, which blocks. See [`start_lent`].
-fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
-    start_lent(scheduler, index, format!("{}-{index}-sub", scheduler.config.thread_name))
-}
-
-/// Starts a thread for the spare worker `index`. See [`start_lent`].
-pub(crate) fn start_spare(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
-    start_lent(scheduler, index, format!("{}-{index}-spare", scheduler.config.thread_name))
-}
-
-/// Starts a thread that sits at desk `index` until that is wanted back, and stays
-/// for the local tasks that were spawned on it meanwhile.
+/// Sends a thread to desk `index`, which sits there until that is wanted back, stays
+/// for the local tasks that were spawned on it meanwhile, and goes to the next one.
 ///
 /// # Errors
 ///
 /// If the system has no thread left.
-fn start_lent(scheduler: &Arc<Scheduler>, index: usize, name: String) -> io::Result<()> {
-    let theirs = scheduler.clone();
-    start(scheduler, name, move || {
-        let presence = Presence::enter(&theirs, Wish::Lent(index));
-        presence.drive(|| !presence.has_desk());
-        presence.drive(|| !presence.has_to_linger());
-    })
+pub(crate) fn call_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    match scheduler.substitutes.call(index) {
+        Call::Nothing => Ok(()),
+        Call::Wake(parker) => {
+            parker.unpark();
+            Ok(())
+        }
+        Call::Start(number) => {
+            let name = format!("{}-sub-{number}", scheduler.config.thread_name);
+            let theirs = scheduler.clone();
+            let started = start(scheduler, name, move || {
+                std::iter::successors(Some(index), |_| theirs.substitutes.wait())
+                    .for_each(|index| substitute(&theirs, index));
+            });
+            started.inspect_err(|_| scheduler.substitutes.come(index))
+        }
+    }
+}
+
+/// Sits at desk `index` until somebody wants it who has an older right.
+fn substitute(scheduler: &Arc<Scheduler>, index: usize) {
+    scheduler.substitutes.come(index);
+    let presence = Presence::enter(scheduler, Wish::Lent(index));
+    presence.drive(|| !presence.has_desk());
+    presence.drive(|| !presence.has_to_linger());
 }
 
 fn start(
@@ -552,7 +561,7 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         Some(index)
     });
     if let Some(index) = index
-        && start_substitute(scheduler, index).is_err()
+        && call_substitute(scheduler, index).is_err()
     {
         sit_down_again(scheduler, index);
     }

@@ -342,7 +342,7 @@ impl<'a> Rounds<'a> {
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            let _without = thread::start_spare(self.scheduler, index);
+            let _without = thread::call_substitute(self.scheduler, index);
         }
     }
 

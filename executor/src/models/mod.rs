@@ -18,6 +18,7 @@ mod task_cell;
 mod task_closure;
 mod task_lifetime;
 mod task_state;
+mod substitutes;
 mod vigil;
 
 use std::{

@@ -14,11 +14,11 @@ mod join_state;
 mod memory;
 mod queue;
 mod record;
+mod substitutes;
 mod task_cell;
 mod task_closure;
 mod task_lifetime;
 mod task_state;
-mod substitutes;
 mod vigil;
 
 use std::{

@@ -104,7 +104,7 @@ pub(crate) struct Worker {
     pub(crate) slot: Slot,
     pub(crate) stealer: deque::Stealer<Task>,
     pub(crate) counters: Counters,
-    /// The id of the task that it polls, or polled last, if stalls are reported.
+    /// The id of the task that it polls, if stalls are reported.
     pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
     pub(crate) is_active: AtomicBool,

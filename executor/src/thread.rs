@@ -648,6 +648,8 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         let inbox = cx.inbox.as_ref()?;
         let desk = cx.take_desk()?;
         let index = desk.index;
+        // Relaxed: a hint. What blocks from here on keeps no worker.
+        scheduler.workers[index].polled.store(0, Relaxed);
         worker::put_in_order(scheduler, &desk);
         scheduler.driver.detach(desk.seat);
         scheduler.driver.attach(Seat::SHARED);

@@ -427,12 +427,13 @@ impl<'a> Rounds<'a> {
     fn report(&mut self, now: Instant, threshold: Duration) {
         let scheduler = self.scheduler;
         for (worker, (seen, reports)) in self.workers.iter().zip(&mut self.reports).enumerate() {
-            // Relaxed: if another poll has begun since, it is told of the wrong task, at
-            // the end of a long poll of the right one.
+            // Relaxed: a hint, and the look at the count after it leaves out those whose
+            // poll began since the look that found this one long.
             let polled = scheduler.workers[worker].polled.load(Relaxed);
+            let is_same = scheduler.workers[worker].counters.polls.get() == seen.polls;
             let sight = Sight {
                 worker,
-                task: (polled > 0).then(|| Id::new(polled)),
+                task: (polled > 0 && is_same).then(|| Id::new(polled)),
                 lasts: now.saturating_duration_since(seen.since),
                 is_new: !seen.is_stuck(now),
             };

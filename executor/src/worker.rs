@@ -175,7 +175,7 @@ fn before_poll(scheduler: &Scheduler, desk: &Desk) {
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
     if scheduler.stalls_reported.is_some() {
-        note(scheduler, cx, &task);
+        note(scheduler, cx, task.id().get());
     }
     let budget = coop::enter(scheduler.config.budget);
     match &scheduler.watch {
@@ -186,17 +186,20 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     drop(budget);
     cx.is_polling.set(false);
     scheduler.restore(cx);
+    if scheduler.stalls_reported.is_some() {
+        note(scheduler, cx, 0);
+    }
     if let Some(desk) = cx.desk().filter(|_| is_spent) {
         scheduler.workers[desk.index].counters.budget_yields.add(1);
     }
 }
 
-/// Lets the watcher know whom it would have to report.
+/// Lets the watcher know whom it would have to report; zero: nobody.
 #[cold]
-fn note(scheduler: &Scheduler, cx: &Context, task: &Task) {
+fn note(scheduler: &Scheduler, cx: &Context, task: u64) {
     if let Some(desk) = cx.desk() {
         // Relaxed: what is reported is as good as a look from another thread can be.
-        scheduler.workers[desk.index].polled.store(task.id().get(), Relaxed);
+        scheduler.workers[desk.index].polled.store(task, Relaxed);
     }
 }
 

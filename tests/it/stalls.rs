@@ -489,3 +489,74 @@ fn a_block_on_that_holds_nobody_up_is_not_told_of() {
         assert!(told.try_recv().is_err());
     });
 }
+
+/// What the poll has found pending before it blocked is told, too.
+#[test]
+fn a_stall_is_told_of_with_where_the_task_waits() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let door = Door::default();
+        let theirs = door.clone();
+        let task = runtime.spawn(async move {
+            let mut nap = pin!(sleep(Duration::from_secs(60)));
+            assert!(futures::poll!(nap.as_mut()).is_pending());
+            theirs.pass();
+        });
+        let stall = told.recv().unwrap();
+        let site = stall.task.waits_for.unwrap();
+        assert_eq!(site.kind, sync::wait_site::Kind::Timer);
+        assert!(site.location.is_some_and(|it| it.file().ends_with("stalls.rs")));
+        door.open();
+        runtime.block_on(task).unwrap();
+    });
+}
+
+/// A worker is kept by the waker of a timer, between two polls.
+#[test]
+fn a_task_is_not_told_of_for_what_comes_after_its_poll() {
+    struct Keep(Door, mpsc::Sender<()>);
+
+    impl Wake for Keep {
+        fn wake(self: Arc<Self>) {
+            self.1.send(()).unwrap();
+            // The watcher fires what others leave for long, and is needed.
+            if thread::current().name().is_some_and(|it| !it.ends_with("watcher")) {
+                self.0.pass();
+            }
+        }
+    }
+
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let (kept, other) = (Door::default(), Door::default());
+        let (tell_kept, is_kept) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Keep(kept.clone(), tell_kept)));
+        let busy = runtime.spawn(async move {
+            let mut nap = pin!(sleep(Duration::from_millis(1)));
+            while nap.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                yield_now().await;
+            }
+        });
+        is_kept.recv().unwrap();
+        // This one is kept for a shorter time than that one, and told of.
+        let task = block_at(&runtime, &other);
+        let begun = told.recv().unwrap();
+        assert_eq!(Some(begun.task.id), task.id(), "{begun}");
+        other.open();
+        kept.open();
+        runtime.block_on(task).unwrap();
+        runtime.block_on(busy).unwrap();
+    });
+}

@@ -351,7 +351,7 @@ impl<'a> Rounds<'a> {
     fn send_spare_home(&mut self, now: Instant) {
         let at_work = || self.spares().filter(|it| self.is_at_work(*it));
         let stuck = || self.regular().filter(|it| self.workers[*it].is_stuck(now)).count();
-        let Some(last) = at_work().last().filter(|_| stuck() < at_work().count()) else {
+        let Some(last) = at_work().next_back().filter(|_| stuck() < at_work().count()) else {
             self.crowded_since = None;
             return;
         };

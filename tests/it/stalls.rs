@@ -8,7 +8,7 @@ use bowerbird::{
     runtime::{Builder, Handle, Runtime, Shutdown},
     spawn, spawn_local,
     sync::Notify,
-    time::{Duration, sleep},
+    time::{Duration, Instant, sleep},
     yield_now,
 };
 use futures::future::Either;
@@ -361,7 +361,7 @@ fn tasks_that_yield_are_not_told_of() {
             .build()
             .unwrap();
         let task = runtime.spawn(async {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             while start.elapsed() < Duration::from_millis(1_200) {
                 yield_now().await;
             }
@@ -436,13 +436,16 @@ fn a_block_on_that_waits_for_its_own_thread_is_told_of() {
 /// another `block_on`.
 #[test]
 fn other_threads_that_wait_for_themselves_are_told_of() {
+    /// Gives where it called `block_on`, and where it spawned whom it waits for.
+    type Way = fn(Handle, Arc<Notify>) -> (u32, u32);
+
     async fn waits(door: Arc<Notify>) -> (u32, u32) {
         let (local, spawned) = (spawn_local(async {}), line!());
         (wait_in_vain(local, door), spawned)
     }
     limited(|| {
         let (runtime, told) = told_soon(Builder::new_multi_thread().worker_threads(2));
-        let ways: [fn(Handle, Arc<Notify>) -> (u32, u32); 3] = [
+        let ways: [Way; 3] = [
             |handle, door| {
                 handle.spawn_pinned(1, || waits(door)).join_blocking(None).unwrap().unwrap()
             },

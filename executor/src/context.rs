@@ -29,7 +29,7 @@
 use crate::{
     desk::Desk,
     inbox::{Inbox, Place},
-    task::Task,
+    task::{Task, info::Id},
 };
 use std::{
     any::Any,
@@ -102,6 +102,14 @@ impl Context {
         // SAFETY: a desk in the cell is alive and of this thread; `take_desk` is
         // called only where no such reference is in use, by its contract.
         unsafe { self.desk.get().as_ref() }
+    }
+}
+
+impl Context {
+    /// The pinned task of this thread that is to run next.
+    pub(crate) fn next_pinned(&self) -> Option<Id> {
+        let own = self.pinned.borrow().front().map(Task::id);
+        own.or_else(|| self.inbox.as_ref()?.first())
     }
 }
 

@@ -224,6 +224,7 @@ fn run_main<F: Future>(
         panic!("block_on was called on a runtime that has shut down: it runs no more futures");
     };
     presence.queue(task);
+    presence.drives(handle.id());
     presence.drive(|| handle.is_finished());
     handle.take_finished()
 }
@@ -409,7 +410,9 @@ impl Handle {
     /// Inside a task of a multi-thread runtime another thread takes over this
     /// worker's other work meanwhile, as in
     /// [`block_in_place`](crate::block_in_place). Waiting there for a local task of
-    /// this same thread waits for ever.
+    /// this same thread waits for ever, and is
+    /// [told of](crate::Unhandled::HeldUp): such a task is not polled in the middle of
+    /// another one's poll.
     ///
     /// # Panics
     ///

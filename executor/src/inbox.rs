@@ -34,7 +34,7 @@
 //!
 //! Carried by the lock.
 
-use crate::task::{Record, Task};
+use crate::task::{Record, Task, info::Id};
 use slab::Slab;
 use std::ptr::NonNull;
 use sync::{
@@ -164,6 +164,11 @@ impl Inbox {
     pub(crate) fn has_letters(&self) -> bool {
         // Relaxed: a hint, see `push`.
         self.pending.load(Relaxed)
+    }
+
+    /// What came first and was not taken.
+    pub(crate) fn first(&self) -> Option<Id> {
+        self.letters.lock().tasks.first().map(Task::id)
     }
 
     /// Takes what came, in order.

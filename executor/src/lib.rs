@@ -24,7 +24,7 @@
 //!                            └───▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, raids ─▶ profit
-//!             └▶ roll ─▶ inbox
+//!             └▶ roll ─▶ inbox;  substitutes
 //!             └▶ blocking, injector, queue, idle, profit, engaged, metrics, unhandled, config
 //!   worker, thread ─▶ sampling ─▶ scheduler;  executor ─▶ look ─▶ scheduler
 //!   task ─▶ locals
@@ -76,6 +76,7 @@ mod shutdown;
 mod spare;
 mod spawn;
 mod stall;
+mod substitutes;
 mod task;
 #[cfg(all(test, not(any(loom, shuttle))))]
 #[expect(unsafe_code, reason = "a waker made by hand")]

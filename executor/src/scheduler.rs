@@ -46,6 +46,7 @@ use crate::{
     profit::Profit,
     queue::Slot,
     roll::Roll,
+    substitutes::Substitutes,
     task::{
         Home, Task, Tenant, Why,
         holders::{self, Reference},
@@ -88,6 +89,7 @@ pub(crate) struct Scheduler {
     pub(crate) rescues: Rescues,
     /// Closures cancelled that nobody had begun.
     pub(crate) blocking_cancelled: AtomicU64,
+    pub(crate) substitutes: Substitutes,
     pub(crate) closing: Closing,
     pub(crate) pool: Arc<Pool<BlockingJob>>,
     /// One for each worker, and the last for everybody else. A `Vec`, since a `Box`
@@ -114,7 +116,7 @@ pub(crate) struct Worker {
     pub(crate) counters: Counters,
     /// What its wakes for its own backlog were worth.
     pub(crate) profit: Profit,
-    /// The id of the task that it polls, or polled last, if stalls are reported.
+    /// The id of the task that it polls, if stalls are reported.
     pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
     pub(crate) is_active: AtomicBool,
@@ -161,6 +163,7 @@ impl Scheduler {
                 sampling: Sampling::new(),
                 rescues: Rescues::default(),
                 blocking_cancelled: AtomicU64::new(0),
+                substitutes: Substitutes::new(count, config.thread_keep_alive),
                 closing: Closing::new(desks),
                 shared,
                 homes,
@@ -380,6 +383,7 @@ impl Scheduler {
         }
         waiting.iter().for_each(|it| self.wake_at(it.place(), &it.parker));
         self.vigil.end();
+        self.substitutes.end();
         self.do_duty(duty);
     }
 

@@ -100,7 +100,8 @@ where
 /// Starts a task on this thread, which need not be `Send`.
 ///
 /// It is polled by this thread only, beside what else that does. A poll that
-/// blocks the thread holds all its local tasks up, and nobody can help out.
+/// blocks the thread holds all its local tasks up, and nobody can help out, from the
+/// first moment on: what is rescued from a thread that blocks is what others may run.
 ///
 /// # Panics
 ///
@@ -186,7 +187,11 @@ where
 /// Use it where the closure borrows; otherwise [`spawn_blocking`] is cheaper.
 /// Local tasks of this thread wait until the closure returns. On a current-thread
 /// runtime, and outside tasks, it just runs the closure. So it does when the
-/// system has no thread for the substitute.
+/// system has no thread for the substitute: what waits for this worker then waits for
+/// the closure, or for the watcher, which sees a worker that blocks.
+///
+/// The other thread is one that has done this before, if one is idle: some wait for the
+/// next time, for [`thread_keep_alive`](crate::Builder::thread_keep_alive) at most.
 ///
 /// # Examples
 ///

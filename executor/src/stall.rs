@@ -84,3 +84,69 @@ impl Reports {
         self.told.clone()
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::task::info::Nature;
+
+    const MILLI: Duration = Duration::from_millis(1);
+
+    fn info(id: Id) -> TaskInfo {
+        TaskInfo {
+            id,
+            name: None,
+            spawned_at: None,
+            waits_for: None,
+            polls: 1,
+            nature: Nature::Stealable,
+        }
+    }
+
+    /// What is told after looks at task 7, which has been in its poll for so many
+    /// milliseconds; none: in a new one.
+    fn told(reports: &mut Reports, lasts: Option<u32>) -> Option<(Duration, bool)> {
+        let sight = Sight {
+            worker: 3,
+            task: Some(Id::new(7)),
+            lasts: MILLI * lasts.unwrap_or(0),
+            is_new: lasts.is_none(),
+        };
+        let stall = reports.after(sight, MILLI * 10, |id| Some(info(id)))?;
+        assert_eq!((stall.task.id, stall.worker), (Id::new(7), 3));
+        Some((stall.duration, stall.is_over))
+    }
+
+    #[test]
+    fn a_stall_is_told_of_at_its_threshold_once_and_when_it_is_over() {
+        let mut reports = Reports::default();
+        for _ in 0..2 {
+            assert_eq!(told(&mut reports, Some(9)), None);
+            assert_eq!(told(&mut reports, Some(10)), Some((MILLI * 10, false)));
+            assert_eq!(told(&mut reports, Some(25)), None);
+            assert_eq!(told(&mut reports, None), Some((MILLI * 25, true)));
+            assert_eq!(told(&mut reports, None), None);
+        }
+    }
+
+    /// It ended between the looks at the count and at the task, or it is not known.
+    #[test]
+    fn nothing_is_told_of_a_task_that_is_not_there() {
+        let sight = Sight { worker: 0, task: Some(Id::new(7)), lasts: MILLI * 20, is_new: false };
+        let mut reports = Reports::default();
+        assert!(reports.after(sight, MILLI, |_| None).is_none());
+        let unknown = Sight { task: None, ..sight };
+        assert!(reports.after(unknown, MILLI, |_| panic!("which one?")).is_none());
+        let over = Sight { is_new: true, ..sight };
+        assert!(reports.after(over, MILLI, |_| None).is_none(), "nor that it is over");
+    }
+
+    #[test]
+    fn that_a_stall_is_over_is_told_of_a_task_that_has_ended() {
+        let mut reports = Reports::default();
+        assert!(told(&mut reports, Some(10)).is_some());
+        let over = Sight { worker: 3, task: None, lasts: MILLI, is_new: true };
+        let stall = reports.after(over, MILLI, |_| None).unwrap();
+        assert!(stall.is_over && stall.task.id == Id::new(7) && stall.duration == MILLI * 10);
+    }
+}

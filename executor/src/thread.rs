@@ -13,6 +13,17 @@
 //!                        └────── wants it back afterwards               ▼ the desk down
 //! ```
 //!
+//! # Calls inside calls
+//!
+//! A `block_on` inside a task runs its own future and the local tasks that are spawned
+//! in it, not those that the thread has outside: these would be polled in the middle of
+//! another one's poll. They wait, and if the inner future waits for one of them it
+//! waits for ever. So a thread that would sleep in there looks whether a task outside is
+//! ready, and if the same one is for as long as a stall it tells of that, once: no task of
+//! the thread can end such a wait without being ready itself at some time. To look again
+//! when one becomes ready, the inboxes outside say that they sleep where this call does.
+//! That is on a guest's seat; where all of these are taken it looks when it wakes by itself.
+//!
 //! Leaving is the drop of the presence, so it happens on unwind, too: pinned tasks
 //! may borrow from the caller's stack and must be gone by then.
 
@@ -23,14 +34,16 @@ use crate::{
     context::{self, Context, Entered},
     inbox::{Inbox, Place},
     scheduler::Scheduler,
-    task::{Task, holders},
+    substitutes::Call,
+    task::{Task, holders, info::Id},
+    unhandled::Unhandled,
     worker::{self, Step},
 };
 use std::{cell::Cell, io, rc::Rc, sync::Arc, time::Instant};
 use sync::{
     coop,
     driver::Seat,
-    shim::{atomic::Ordering::Relaxed, thread},
+    shim::{self, atomic::Ordering::Relaxed, thread},
 };
 
 /// At which desk a thread would like to sit when it has none.
@@ -99,6 +112,12 @@ pub(crate) struct Presence {
     leave: Cell<Leave>,
     /// The desk is left asleep, for the next turn of this thread.
     is_dozing: Cell<bool>,
+    /// The future that [`drive`](Self::drive) is for, if it is for one.
+    main: Cell<Option<Id>>,
+    /// Which pinned task of this thread waits for the end of this call, and since when.
+    holds_up: Cell<Option<(Id, Instant)>>,
+    /// Whether that was told.
+    has_told: Cell<bool>,
     /// This thread takes part already, and counts as engaged: inside, it sleeps and
     /// gets up for both.
     is_nested: bool,
@@ -130,8 +149,19 @@ impl Presence {
         scheduler.driver.attach(Seat::SHARED);
         let (wish, leave) = (Cell::new(wish), Cell::new(Leave::DropPinned));
         let scheduler = scheduler.clone();
-        let is_dozing = Cell::new(false);
-        let this = Self { entered, cx, inbox, scheduler, wish, leave, is_dozing, is_nested };
+        let this = Self {
+            entered,
+            cx,
+            inbox,
+            scheduler,
+            wish,
+            leave,
+            is_dozing: Cell::new(false),
+            main: Cell::new(None),
+            holds_up: Cell::new(None),
+            has_told: Cell::new(false),
+            is_nested,
+        };
         this.sit_down();
         if this.cx.desk().is_none() {
             this.take_guest_seat();
@@ -146,6 +176,11 @@ impl Presence {
     /// Lets this thread's pinned tasks, all of them 'static, wait for its return.
     pub(crate) fn keep_pinned(&self) {
         self.leave.set(Leave::KeepPinned);
+    }
+
+    /// Whose end this thread is here for.
+    pub(crate) fn drives(&self, main: Option<Id>) {
+        self.main.set(main);
     }
 
     /// Queues a pinned task of this thread.
@@ -184,7 +219,8 @@ impl Presence {
                     }
                 }
                 Step::Park => {
-                    self.park(None);
+                    let until = self.look_whom_it_holds_up();
+                    self.park(until);
                 }
                 Step::Closed | Step::Wanted => self.stand_up(),
             }
@@ -289,6 +325,30 @@ impl Presence {
         }
         driver.attach(place.seat());
         self.inbox.move_to(place);
+        self.redirect(place);
+    }
+
+    /// Has those who wake pinned tasks that wait for the end of this call end its sleep, so
+    /// that it [looks](Self::look_whom_it_holds_up).
+    fn redirect(&self, place: Place) {
+        let mut innermost = Some(place).filter(|it| matches!(it, Place::Guest(_)));
+        self.outside(|cx, inbox| {
+            let own = cx.place.get();
+            let place = *innermost.get_or_insert(own);
+            inbox.move_to(if let Place::Guest(_) = place { place } else { own });
+            false
+        });
+    }
+
+    /// Whether `is_it` says so of one of the contexts of the same runtime from which this
+    /// thread came here, and in which it has no desk.
+    fn outside(&self, mut is_it: impl FnMut(&Context, &Inbox) -> bool) -> bool {
+        let address = self.scheduler.address();
+        context::any(|cx| {
+            let is_outside = !std::ptr::eq(cx, &*self.cx) && cx.is_of(address);
+            let inbox = cx.inbox.as_deref().filter(|_| is_outside && cx.desk().is_none());
+            inbox.is_some_and(|inbox| is_it(cx, inbox))
+        })
     }
 
     fn take_guest_seat(&self) {
@@ -374,6 +434,42 @@ impl Presence {
         self.scheduler.restore(&self.cx);
         call(scheduler.config.hooks.thread_unpark.as_ref());
         events
+    }
+
+    /// Before sleep, inside a task: whether one of this thread's pinned tasks is ready,
+    /// which nobody else may run. One that stays so for long is told of. Gives when to
+    /// look again, by the driver's clock.
+    fn look_whom_it_holds_up(&self) -> Option<Instant> {
+        if self.has_told.get() || self.cx.desk().is_some() {
+            return None;
+        }
+        let mut first = None;
+        self.outside(|cx, _| {
+            first = cx.next_pinned();
+            first.is_some()
+        });
+        let now = shim::now();
+        let before = self.holds_up.get().filter(|(task, _)| first == Some(*task));
+        self.holds_up.set(before.or(first.map(|task| (task, now))));
+        let (task, since) = self.holds_up.get()?;
+        let patience = self.scheduler.config.stall_threshold;
+        let left = patience.saturating_sub(now.saturating_duration_since(since));
+        if left.is_zero() {
+            self.has_told.set(true);
+            self.tell_that_it_holds_up(task);
+        }
+        // After the report once more: it is user code, which may have woken something.
+        self.now().checked_add(left)
+    }
+
+    fn tell_that_it_holds_up(&self, task: Id) {
+        let look = |id| self.scheduler.task(id);
+        let infos = self.main.get().and_then(look).zip(look(task));
+        if let Some((block_on, task)) = infos {
+            shim::assert_unlocked("a report of a task that is held up");
+            self.scheduler.config.hooks.report(Unhandled::HeldUp { block_on, task });
+            self.scheduler.restore(&self.cx);
+        }
     }
 
     fn park_without_desk(&self, until: Option<Instant>) -> usize {
@@ -473,29 +569,40 @@ pub(crate) fn start_worker(scheduler: &Arc<Scheduler>, index: usize) -> io::Resu
     })
 }
 
-/// Starts a thread for worker `index`, which blocks. See [`start_lent`].
-fn start_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
-    start_lent(scheduler, index, format!("{}-{index}-sub", scheduler.config.thread_name))
-}
-
-/// Starts a thread for the spare worker `index`. See [`start_lent`].
-pub(crate) fn start_spare(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
-    start_lent(scheduler, index, format!("{}-{index}-spare", scheduler.config.thread_name))
-}
-
-/// Starts a thread that sits at desk `index` until that is wanted back, and stays
-/// for the local tasks that were spawned on it meanwhile.
+/// Sends a thread to desk `index`, which sits there until that is wanted back, stays
+/// for the local tasks that were spawned on it meanwhile, and goes to the next one.
 ///
 /// # Errors
 ///
 /// If the system has no thread left.
-fn start_lent(scheduler: &Arc<Scheduler>, index: usize, name: String) -> io::Result<()> {
-    let theirs = scheduler.clone();
-    start(scheduler, name, move || {
-        let presence = Presence::enter(&theirs, Wish::Lent(index));
-        presence.drive(|| !presence.has_desk());
-        presence.drive(|| !presence.has_to_linger());
-    })
+pub(crate) fn call_substitute(scheduler: &Arc<Scheduler>, index: usize) -> io::Result<()> {
+    match scheduler.substitutes.call(index) {
+        Call::Nothing => Ok(()),
+        Call::Wake(parker) => {
+            parker.unpark();
+            Ok(())
+        }
+        Call::Start(number) => {
+            let name = format!("{}-sub-{number}", scheduler.config.thread_name);
+            let theirs = scheduler.clone();
+            let started = start(scheduler, name, move || {
+                let mut called_to = Some(index);
+                while let Some(index) = called_to {
+                    substitute(&theirs, index);
+                    called_to = theirs.substitutes.wait();
+                }
+            });
+            started.inspect_err(|_| scheduler.substitutes.come(index))
+        }
+    }
+}
+
+/// Sits at desk `index` until somebody wants it who has an older right.
+fn substitute(scheduler: &Arc<Scheduler>, index: usize) {
+    scheduler.substitutes.come(index);
+    let presence = Presence::enter(scheduler, Wish::Lent(index));
+    presence.drive(|| !presence.has_desk());
+    presence.drive(|| !presence.has_to_linger());
 }
 
 fn start(
@@ -550,6 +657,8 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         let inbox = cx.inbox.as_ref()?;
         let desk = cx.take_desk()?;
         let index = desk.index;
+        // Relaxed: a hint. What blocks from here on keeps no worker.
+        scheduler.workers[index].polled.store(0, Relaxed);
         worker::put_in_order(scheduler, &desk);
         scheduler.driver.detach(desk.seat);
         scheduler.driver.attach(Seat::SHARED);
@@ -561,7 +670,7 @@ pub(crate) fn block_in_place<T>(scheduler: &Arc<Scheduler>, body: impl FnOnce() 
         Some(index)
     });
     if let Some(index) = index
-        && start_substitute(scheduler, index).is_err()
+        && call_substitute(scheduler, index).is_err()
     {
         sit_down_again(scheduler, index);
     }

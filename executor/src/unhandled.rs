@@ -47,6 +47,16 @@ pub enum Unhandled {
     /// In debug mode, unless [`Builder::on_stall`](crate::Builder::on_stall) says who is
     /// to hear of it: a task blocks its worker, or computes for long.
     Stalled(Stall),
+    /// A `block_on` inside a task sleeps, and a task that is bound to the same thread has
+    /// been ready for [`Builder::stall_threshold`](crate::Builder::stall_threshold): it
+    /// cannot run before the call returns. If the call waits for that task, it never
+    /// does. Use `.await`, or start the task with `spawn`. Told once for each call.
+    HeldUp {
+        /// The future of the `block_on`; it was spawned at that call.
+        block_on: TaskInfo,
+        /// The task that is ready.
+        task: TaskInfo,
+    },
     /// A runtime that was dropped could not end all it had started.
     Shutdown(ShutdownReport),
 }
@@ -75,6 +85,13 @@ impl fmt::Display for Unhandled {
                 Place(waiting),
             ),
             Self::Stalled(stall) => write!(f, "{stall}"),
+            Self::HeldUp { block_on, task } => write!(
+                f,
+                "block_on inside a task, {block_on}, keeps {} from running, which is ready and \
+                 bound to the same thread: if it waits for that task, it waits for ever; use \
+                 `.await`, or start that task with `spawn`",
+                task.label()
+            ),
             Self::Shutdown(report) => write!(f, "{report}"),
         }
     }

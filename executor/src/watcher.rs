@@ -45,13 +45,15 @@
 //! | when                                                 | next look after        |
 //! |------------------------------------------------------|------------------------|
 //! | it was called from its deep sleep                    | 1 ms                   |
-//! | somebody sleeps, and an awake one has something that could be stranded; an overdue timer; all look stuck | 1 ms |
+//! | somebody sleeps, and an awake one has something that could be stranded; all look stuck | 1 ms |
+//! | a timer is due, or soon will be                      | 0.25 ms after its deadline, 1 ms or more from now |
 //! | somebody sleeps                                      | 2.5 ms                 |
 //! | all are awake, and go on                             | 5 ms                   |
 //! | those who are awake have been stuck for long         | a 16th of that, to 10 ms (5 if all are) |
 //! | nothing has happened for 50 ms                       | deep sleep             |
 //!
-//! A nap costs 10–20 µs of a processor.
+//! A nap costs 10–20 µs of a processor. After one that the second or third row has cut
+//! short comes one that they do not.
 //!
 //! # Time
 //!
@@ -91,10 +93,12 @@ use sync::{
     shim::{self, atomic::Ordering::Relaxed},
 };
 
-/// A poll this long is a stall; also how late a timer may be before it is rescued.
+/// A poll this long is a stall; also how late a timer may be whose worker is busy.
 const STALL: Duration = Duration::from_micros(950);
 /// Until a suspicion is looked at again.
 const SOON: Duration = Duration::from_millis(1);
+/// After a deadline, until somebody looks whether the timer was fired.
+const LATE: Duration = Duration::from_micros(250);
 /// Between looks while somebody sleeps, who could take over.
 const NEXT: Duration = Duration::from_micros(2500);
 /// Between looks while all work.
@@ -141,8 +145,8 @@ struct Rounds<'a> {
     engagements: usize,
     /// Whether a sleeper was sent to lead in the place of guests that are awake.
     is_guest_covered: bool,
-    /// Whether the last look was early, for a suspicion.
-    was_suspicious: bool,
+    /// Whether the last nap was cut short.
+    was_early: bool,
     /// How many looks there were.
     looks: u32,
     start: Instant,
@@ -210,7 +214,7 @@ impl<'a> Rounds<'a> {
             quiet_since: now,
             engagements: 0,
             is_guest_covered: false,
-            was_suspicious: false,
+            was_early: false,
             looks: 0,
             start: now,
         }
@@ -350,7 +354,7 @@ impl<'a> Rounds<'a> {
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            let started = thread::start_spare(self.scheduler, index).is_ok();
+            let started = thread::call_substitute(self.scheduler, index).is_ok();
             self.workers[index].called = started.then_some(now);
             self.scheduler.rescues.spares.add(u64::from(started));
         }
@@ -414,11 +418,12 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Fires what is overdue on the seat of a worker that is awake.
+    /// Fires what is overdue on the seat of a worker that is awake: at once if that
+    /// begins few polls, since it may be stuck.
     fn serve_timers(&mut self, index: usize) {
-        let seat = seat(index);
-        if self.lateness(seat).is_some_and(|it| it >= STALL) {
-            self.look_at_driver(seat);
+        let patience = if self.workers[index].progress < FEW { Duration::ZERO } else { STALL };
+        if self.lateness(seat(index)).is_some_and(|it| it >= patience) {
+            self.look_at_driver(seat(index));
         }
     }
 
@@ -448,12 +453,13 @@ impl<'a> Rounds<'a> {
     fn report(&mut self, now: Instant, threshold: Duration) {
         let scheduler = self.scheduler;
         for (worker, (seen, reports)) in self.workers.iter().zip(&mut self.reports).enumerate() {
-            // Relaxed: if another poll has begun since, it is told of the wrong task, at
-            // the end of a long poll of the right one.
+            // Relaxed: a hint, and the look at the count after it leaves out those whose
+            // poll began since the look that found this one long.
             let polled = scheduler.workers[worker].polled.load(Relaxed);
+            let is_same = scheduler.workers[worker].counters.polls.get() == seen.polls;
             let sight = Sight {
                 worker,
-                task: (polled > 0).then(|| Id::new(polled)),
+                task: (polled > 0 && is_same).then(|| Id::new(polled)),
                 lasts: now.saturating_duration_since(seen.since),
                 is_new: !seen.is_stuck(now),
             };
@@ -480,20 +486,33 @@ impl<'a> Rounds<'a> {
     }
 
     fn nap(&mut self, now: Instant, found: &Findings) -> Nap {
-        let is_late = || self.awake().any(|(index, _)| self.lateness(seat(index)).is_some());
-        // Every second look at most: most suspicions are of those who work.
-        self.was_suspicious = !self.was_suspicious && (found.is_suspicious || is_late());
-        match found.stalled_for {
+        let longest = match found.stalled_for {
             // All sleep.
-            None if self.may_sleep(now) => Nap::Deep,
-            None => Nap::For(NEXT),
-            _ if self.was_suspicious => Nap::For(SOON),
-            _ if found.is_anybody_moving && !found.has_sleepers => Nap::For(BUSY),
-            _ if found.is_anybody_moving => Nap::For(NEXT),
+            None if self.may_sleep(now) => return Nap::Deep,
+            None => NEXT,
+            _ if found.is_anybody_moving && !found.has_sleepers => BUSY,
+            _ if found.is_anybody_moving => NEXT,
             Some(stalled_for) => {
                 let longest = if found.are_all_stuck { BUSY } else { LONG };
-                Nap::For((stalled_for / 16).clamp(NEXT, longest))
+                (stalled_for / 16).clamp(NEXT, longest)
             }
+        };
+        // Every second look at most is early: most suspicions are of those who work.
+        let span = if self.was_early { longest } else { self.soonest(found).min(longest) };
+        self.was_early = span < longest;
+        Nap::For(span)
+    }
+
+    /// When a look might find something to do: at a suspicion, or when the next timer
+    /// would be overdue. Whoever sleeps for that timer wakes before.
+    fn soonest(&self, found: &Findings) -> Duration {
+        let driver = &self.scheduler.driver;
+        let present = self.workers.iter().enumerate().filter(|(_, it)| it.is != Is::Absent);
+        let deadline = present.filter_map(|(index, _)| driver.next_deadline(seat(index))).min();
+        match deadline {
+            _ if found.is_suspicious => SOON,
+            Some(it) => it.saturating_duration_since(driver.now()).saturating_add(LATE).max(SOON),
+            None => Duration::MAX,
         }
     }
 

@@ -249,7 +249,7 @@ fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
 fn poll(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
     if scheduler.stalls_reported.is_some() {
-        note(scheduler, cx, &task);
+        note(scheduler, cx, task.id().get());
     }
     let budget = coop::enter(scheduler.config.budget);
     match &scheduler.watch {
@@ -260,6 +260,9 @@ fn poll(scheduler: &Scheduler, cx: &Context, task: Task) {
     drop(budget);
     cx.is_polling.set(false);
     scheduler.restore(cx);
+    if scheduler.stalls_reported.is_some() {
+        note(scheduler, cx, 0);
+    }
     if is_spent {
         count_budget_yield(scheduler, cx);
     }
@@ -272,12 +275,12 @@ fn count_budget_yield(scheduler: &Scheduler, cx: &Context) {
     }
 }
 
-/// Lets the watcher know whom it would have to report.
+/// Lets the watcher know whom it would have to report; zero: nobody.
 #[cold]
-fn note(scheduler: &Scheduler, cx: &Context, task: &Task) {
+fn note(scheduler: &Scheduler, cx: &Context, task: u64) {
     if let Some(desk) = cx.desk() {
         // Relaxed: what is reported is as good as a look from another thread can be.
-        scheduler.workers[desk.index].polled.store(task.id().get(), Relaxed);
+        scheduler.workers[desk.index].polled.store(task, Relaxed);
     }
 }
 

@@ -32,8 +32,9 @@ use crate::shim::{
         AtomicUsize,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
+    now,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const EMPTY: usize = 0;
 const TOKEN: usize = 1;
@@ -103,6 +104,23 @@ impl Parker {
         drop(self.condvar.wait_timeout(guard, timeout));
         // P1: and whoever left a token meanwhile is heard.
         self.state.swap(EMPTY, Acquire) == TOKEN
+    }
+
+    /// As [`park`](Self::park), but gives up at `deadline`, if there is one. Returns
+    /// whether it took a token.
+    pub fn park_until(&self, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else {
+            self.park();
+            return true;
+        };
+        loop {
+            if self.park_timeout(deadline.saturating_duration_since(now())) {
+                return true;
+            }
+            if deadline <= now() {
+                return false;
+            }
+        }
     }
 
     /// Leaves the token and wakes the sleeper, if there is one.

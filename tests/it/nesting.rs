@@ -3,14 +3,18 @@
 use crate::stage::{assert_serves, flavors, limited, message, multi, panic_of, single};
 use bowerbird::{
     block_in_place,
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, Shutdown},
     spawn, spawn_blocking, spawn_local,
     time::Duration,
     yield_now,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Barrier, mpsc},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
 };
 
@@ -246,5 +250,164 @@ fn block_in_place_may_panic() {
             assert!(error.to_string().ends_with("panicked: two"), "{error}");
         }
         assert_serves(&runtime);
+    });
+}
+
+/// Threads of this process whose names begin so.
+fn threads_named(start: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|it| std::fs::read_to_string(it.ok()?.path().join("comm")).ok());
+    names.filter(|it| it.starts_with(start)).count()
+}
+
+#[test]
+fn threads_that_stood_in_do_so_again_and_not_too_many_stay() {
+    limited(|| {
+        let started = Arc::new(AtomicUsize::new(0));
+        let theirs = started.clone();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .spare_workers(0)
+            .thread_name("again")
+            .on_thread_start(move || {
+                theirs.fetch_add(1, Relaxed);
+            })
+            .build()
+            .unwrap();
+        for _ in 0..1_000 {
+            let task = runtime.spawn(async {
+                let (say, said) = mpsc::channel();
+                drop(spawn(async move { say.send(()).unwrap() }));
+                block_in_place(|| said.recv().unwrap());
+            });
+            runtime.block_on(task).unwrap();
+        }
+        assert_serves(&runtime);
+        let few = started.load(Relaxed);
+        assert!(few < 100, "{few} threads were started for a thousand blocks");
+        let barrier = Arc::new(Barrier::new(50));
+        let tasks: Vec<_> = (0..50)
+            .map(|_| {
+                let barrier = barrier.clone();
+                runtime.spawn(async move { block_in_place(|| barrier.wait().is_leader()) })
+            })
+            .collect();
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+        while threads_named("again-sub") > 4 {
+            // Two at the desks, perhaps, and two that wait.
+            thread::yield_now();
+        }
+        drop(runtime);
+        assert_eq!(threads_named("again-"), 0, "they end with the runtime");
+    });
+}
+
+/// One that waits for the next desk ends after its time.
+#[test]
+fn threads_that_stood_in_do_not_stay_for_ever() {
+    limited(|| {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("brief")
+            .thread_keep_alive(Duration::from_millis(1))
+            .build()
+            .unwrap();
+        runtime.block_on(runtime.spawn(async { block_in_place(|| ()) })).unwrap();
+        while threads_named("brief-sub") > 0 {
+            thread::yield_now();
+        }
+        assert_serves(&runtime);
+    });
+}
+
+/// Pinned tasks, a substitute's too, block in the middle of everything.
+#[test]
+fn pinned_tasks_may_block_in_all_these_ways() {
+    limited(|| {
+        let runtime = multi(2);
+        let home = runtime.handle().clone();
+        for a in WAYS {
+            for b in WAYS {
+                let (mine, theirs) = (home.clone(), home.clone());
+                let pinned = home.spawn_pinned(1, move || async move { go(&mine, &[a, b]) });
+                let local = runtime.spawn(async move {
+                    // On a thread that stands in, or not.
+                    let locals = [theirs.clone(), theirs].map(|it| {
+                        spawn_local(async move {
+                            let inside = go(&it, &[a, b]);
+                            yield_now().await;
+                            inside
+                        })
+                    });
+                    let mut sum = 0;
+                    for local in locals {
+                        sum += local.await.unwrap();
+                    }
+                    sum
+                });
+                assert_eq!(runtime.block_on(pinned).unwrap(), 1, "{a:?}, {b:?}");
+                assert_eq!(runtime.block_on(local).unwrap(), 2, "{a:?}, {b:?}");
+            }
+        }
+        assert_serves(&runtime);
+    });
+}
+
+/// No thread is to be had, at any of the places where one is asked for.
+#[test]
+fn all_ways_to_block_do_without_threads() {
+    limited(|| {
+        let runtime = multi(2);
+        let home = runtime.handle().clone();
+        for fails in 1..4 {
+            for ways in [
+                [Way::InPlace, Way::InPlace],
+                [Way::BlockOn, Way::InPlace],
+                [Way::InPlace, Way::Entered],
+            ] {
+                let theirs = home.clone();
+                let task = home.spawn(async move {
+                    sync::shim::thread::fail_starts_here(fails);
+                    let out = go(&theirs, &ways);
+                    sync::shim::thread::fail_starts_here(0);
+                    yield_now().await;
+                    out
+                });
+                assert_eq!(runtime.block_on(task).unwrap(), 1, "{ways:?}");
+            }
+        }
+        assert_serves(&runtime);
+    });
+}
+
+/// The end comes while some block, others stand in for them, and others wait to.
+#[test]
+fn a_runtime_ends_while_tasks_block_in_place() {
+    limited(|| {
+        for round in 0..50 {
+            let runtime = multi(2);
+            let (begun, has_begun) = mpsc::channel();
+            for _ in 0..4 {
+                let begun = begun.clone();
+                drop(runtime.spawn(async move {
+                    for _ in 0..round {
+                        block_in_place(|| ());
+                    }
+                    begun.send(()).unwrap();
+                    loop {
+                        block_in_place(|| ());
+                        Handle::current().block_on(yield_now());
+                        yield_now().await;
+                    }
+                }));
+            }
+            for _ in 0..4 {
+                has_begun.recv().unwrap();
+            }
+            let report = runtime.shutdown(Shutdown::default());
+            assert_eq!(report.stuck_workers, 0, "{report}");
+        }
     });
 }

@@ -5,12 +5,13 @@ use crate::stage::{Door, assert_serves, limited, multi};
 use bowerbird::{
     JoinHandle,
     net::TcpStream,
-    runtime::{Builder, Runtime, Shutdown},
+    runtime::{Builder, Handle, Runtime, Shutdown},
     spawn, spawn_local,
     sync::Notify,
     time::{Duration, Instant, sleep},
     yield_now,
 };
+use futures::future::Either;
 use std::{
     future::Future,
     io::Write,
@@ -399,5 +400,198 @@ fn tasks_that_yield_are_not_told_of() {
         });
         runtime.block_on(task).unwrap();
         assert!(told.try_recv().is_err());
+    });
+}
+
+/// Tells what nobody handles, of a runtime that reports soon.
+fn told_soon(builder: Builder) -> (Runtime, mpsc::Receiver<String>) {
+    let (tell, told) = mpsc::channel();
+    let runtime = builder
+        .stall_threshold(Duration::from_millis(5))
+        .on_unhandled(move |it| tell.send(it.to_string()).unwrap())
+        .build()
+        .unwrap();
+    (runtime, told)
+}
+
+/// A `block_on` that waits for `local`, which cannot run meanwhile, or for the door.
+fn wait_in_vain(local: JoinHandle<()>, door: Arc<Notify>) -> u32 {
+    let called_at = line!() + 1;
+    Handle::current().block_on(async {
+        let opened = pin!(door.notified());
+        match futures::future::select(local, opened).await {
+            Either::Left(_) => panic!("nobody ran it"),
+            Either::Right(_) => called_at,
+        }
+    })
+}
+
+/// That `text` names both calls.
+#[track_caller]
+fn assert_names(text: &str, block_on: u32, spawned: u32) {
+    let at = |line| format!("stalls.rs:{line}:");
+    assert!(text.starts_with("block_on inside a task, task #"), "{text}");
+    assert!(text.contains(&at(block_on)) && text.contains(&at(spawned)), "{text}");
+}
+
+#[test]
+fn a_block_on_that_waits_for_its_own_thread_is_told_of() {
+    limited(|| {
+        let (runtime, told) = told_soon(Builder::new_multi_thread().worker_threads(2));
+        for is_ready in [true, false] {
+            let door = Arc::new(Notify::new());
+            let theirs = door.clone();
+            let task = runtime.spawn(async move {
+                let first = Arc::new(Notify::new());
+                let go = first.clone();
+                let local = spawn_local(async move { first.notified().await });
+                let spawned = line!() - 1;
+                if !is_ready {
+                    // It becomes ready when nobody is there to see that.
+                    yield_now().await;
+                    drop(spawn(async move { go.notify_one() }));
+                }
+                (wait_in_vain(local, theirs), spawned)
+            });
+            let text = told.recv().unwrap();
+            door.notify_one();
+            let (block_on, spawned) = runtime.block_on(task).unwrap();
+            assert_names(&text, block_on, spawned);
+            assert!(text.contains("it waits for ever"), "{text}");
+        }
+        assert_serves(&runtime);
+        assert!(told.try_recv().is_err(), "once for each call");
+    });
+}
+
+/// Wherever a thread may have tasks of its own: of a worker's right, of a guest, behind
+/// another `block_on`.
+#[test]
+fn other_threads_that_wait_for_themselves_are_told_of() {
+    /// Gives where it called `block_on`, and where it spawned whom it waits for.
+    type Way = fn(Handle, Arc<Notify>) -> (u32, u32);
+
+    async fn waits(door: Arc<Notify>) -> (u32, u32) {
+        let (local, spawned) = (spawn_local(async {}), line!());
+        (wait_in_vain(local, door), spawned)
+    }
+    limited(|| {
+        let (runtime, told) = told_soon(Builder::new_multi_thread().worker_threads(2));
+        let ways: [Way; 3] = [
+            |handle, door| {
+                handle.spawn_pinned(1, || waits(door)).join_blocking(None).unwrap().unwrap()
+            },
+            |handle, door| handle.block_on(waits(door)),
+            |handle, door| {
+                let inner = handle.clone();
+                handle.block_on(async move {
+                    let (local, spawned) = (spawn_local(async {}), line!());
+                    // The outermost thread's task, two calls inside.
+                    (inner.block_on(async move { wait_in_vain(local, door) }), spawned)
+                })
+            },
+        ];
+        for way in ways {
+            let (door, handle) = (Arc::new(Notify::new()), runtime.handle().clone());
+            let theirs = door.clone();
+            let thread = thread::spawn(move || way(handle, theirs));
+            let text = told.recv().unwrap();
+            door.notify_one();
+            let (_, spawned) = thread.join().unwrap();
+            assert!(text.contains(&format!("stalls.rs:{spawned}:")), "{text}");
+        }
+        assert_serves(&runtime);
+    });
+}
+
+/// The one who blocks waits for others, and its own tasks for nothing that is ready.
+#[test]
+fn a_block_on_that_holds_nobody_up_is_not_told_of() {
+    limited(|| {
+        let (runtime, told) = told_soon(Builder::new_multi_thread().worker_threads(2));
+        let task = runtime.spawn(async {
+            let polled = Arc::new(Notify::new());
+            let theirs = polled.clone();
+            let local = spawn_local(async move {
+                theirs.notify_one();
+                std::future::pending::<()>().await;
+            });
+            polled.notified().await;
+            Handle::current().block_on(sleep(Duration::from_millis(50)));
+            local.abort();
+        });
+        runtime.block_on(task).unwrap();
+        assert!(told.try_recv().is_err());
+    });
+}
+
+/// What the poll has found pending before it blocked is told, too.
+#[test]
+fn a_stall_is_told_of_with_where_the_task_waits() {
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let door = Door::default();
+        let theirs = door.clone();
+        let task = runtime.spawn(async move {
+            let mut nap = pin!(sleep(Duration::from_secs(60)));
+            assert!(futures::poll!(nap.as_mut()).is_pending());
+            theirs.pass();
+        });
+        let stall = told.recv().unwrap();
+        let site = stall.task.waits_for.unwrap();
+        assert_eq!(site.kind, sync::wait_site::Kind::Timer);
+        assert!(site.location.is_some_and(|it| it.file().ends_with("stalls.rs")));
+        door.open();
+        runtime.block_on(task).unwrap();
+    });
+}
+
+/// A worker is kept by the waker of a timer, between two polls.
+#[test]
+fn a_task_is_not_told_of_for_what_comes_after_its_poll() {
+    struct Keep(Door, mpsc::Sender<()>);
+
+    impl Wake for Keep {
+        fn wake(self: Arc<Self>) {
+            self.1.send(()).unwrap();
+            // The watcher fires what others leave for long, and is needed.
+            if thread::current().name().is_some_and(|it| !it.ends_with("watcher")) {
+                self.0.pass();
+            }
+        }
+    }
+
+    limited(|| {
+        let (tell, told) = mpsc::channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |it| tell.send(it.clone()).unwrap())
+            .build()
+            .unwrap();
+        let (kept, other) = (Door::default(), Door::default());
+        let (tell_kept, is_kept) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Keep(kept.clone(), tell_kept)));
+        let busy = runtime.spawn(async move {
+            let mut nap = pin!(sleep(Duration::from_millis(1)));
+            while nap.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                yield_now().await;
+            }
+        });
+        is_kept.recv().unwrap();
+        // This one is kept for a shorter time than that one, and told of.
+        let task = block_at(&runtime, &other);
+        let begun = told.recv().unwrap();
+        assert_eq!(Some(begun.task.id), task.id(), "{begun}");
+        other.open();
+        kept.open();
+        runtime.block_on(task).unwrap();
+        runtime.block_on(busy).unwrap();
     });
 }

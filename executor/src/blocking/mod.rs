@@ -393,9 +393,9 @@ impl<J: Job> Pool<J> {
     fn sleep(self: &Arc<Self>, index: usize, parker: &Parker) -> Next<J> {
         let deadline = now().checked_add(self.config.keep_alive);
         loop {
-            let next = match park_until(parker, deadline) {
-                Parked::Woken => self.come(|roster| roster.wake_up(index)),
-                Parked::Expired => self.come(|roster| roster.expire(index)),
+            let next = match parker.park_until(deadline) {
+                true => self.come(|roster| roster.wake_up(index)),
+                false => self.come(|roster| roster.expire(index)),
             };
             if !matches!(next, Next::Sleep) {
                 return next;
@@ -422,27 +422,6 @@ impl<J: Job> Pool<J> {
 impl<J> fmt::Debug for Pool<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// How a sleep ended.
-enum Parked {
-    Woken,
-    Expired,
-}
-
-fn park_until(parker: &Parker, deadline: Option<Instant>) -> Parked {
-    let Some(deadline) = deadline else {
-        parker.park();
-        return Parked::Woken;
-    };
-    loop {
-        if parker.park_timeout(deadline.saturating_duration_since(now())) {
-            return Parked::Woken;
-        }
-        if deadline <= now() {
-            return Parked::Expired;
-        }
     }
 }
 

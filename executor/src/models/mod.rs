@@ -16,6 +16,7 @@ mod memory;
 mod profit;
 mod queue;
 mod record;
+mod substitutes;
 mod task_cell;
 mod task_closure;
 mod task_lifetime;

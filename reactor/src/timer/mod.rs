@@ -7,6 +7,8 @@
 //!   timers ──▶ entry     one seat's timers; a timer's node and state word
 //!          ──▶ agenda    deadlines in order, and nothing else
 //!              ──▶ lane, heap, places
+//!          ──▶ slab      where nodes lie, and whose they are
+//!   pocket ──▶ timers    what a sleep keeps of all this, in one word
 //!          ──▶ leeway    a time within a window
 //!          ──▶ era       numbers for times; turn: whether one has passed
 //!          ──▶ clock     real or paused; times that never overflow
@@ -22,12 +24,18 @@ mod lane;
 mod leeway;
 mod mark;
 mod places;
+#[expect(unsafe_code, reason = "a pointer to a registration, or something else, in one word")]
+mod pocket;
+#[expect(unsafe_code, reason = "nodes in boxes to which others point")]
+mod slab;
 #[expect(unsafe_code, reason = "a registration outlives neither its node nor its ledger")]
 mod timers;
 mod turn;
 
 pub use clock::{AutoAdvance, Clock};
+pub(crate) use era::Moment;
 pub(crate) use leeway::Leeway;
+pub(crate) use pocket::{Kept, Pocket, View};
 pub(crate) use timers::{Registration, Reset, Status, Timers};
 pub(crate) use turn::Turn;
 

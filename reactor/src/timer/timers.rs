@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   sleeper: Registration ──▶ Node (waker, state word) ◀── ids ── Queue
-//!                        └──▶ Ledger { lock: Queue, next, returned }
-//!                                          agenda of deadlines, slab of nodes
+//!                               └─ chunk ──▶ Ledger { lock: Queue, next, returned }
+//!                                                      agenda of deadlines, slab of nodes
 //!
 //!   the seat's thread      insert, cancel, reset      lock, agenda
 //!   another thread         cancel                     state word, then `returned`
@@ -29,6 +29,19 @@
 //! read-modify-writes, 17 ns, per timer. It is counted under the lock instead
 //! (`live`), which insertion and cancellation take anyway. When the seat ends with
 //! registrations alive, the ledger keeps itself (`keep`) until the last of them.
+//!
+//! # What a timer takes
+//!
+//! 48 bytes at most, where a pointer has eight, of which most are touched once:
+//!
+//! | bytes  | what                                                          |
+//! |--------|---------------------------------------------------------------|
+//! | 24⅛    | its node, and its part of the word at the head of a chunk     |
+//! | 16⅛–18 | its item in the agenda, in a lane or in the heap              |
+//! | 4–4½   | its place, by id                                              |
+//!
+//! The lanes grow by blocks, the heap and the places by an eighth: what doubles is half
+//! empty at its worst. The future has one word for it, its registration.
 //!
 //! # Rules
 //!
@@ -64,13 +77,13 @@
 use super::{
     agenda::Agenda,
     entry::{End, Node},
-    era::{Era, NEVER},
+    era::Moment,
     leeway::Leeway,
     mark::thread_mark,
-    places::IDS_MAX,
+    slab::{Slab, owner_of},
     turn::{Turn, Turns},
 };
-use std::{fmt, ptr::NonNull, sync::Arc as Chunk, task::Waker, time::Instant};
+use std::{fmt, ptr::NonNull, task::Waker, time::Instant};
 use sync::shim::{
     self, Arc, Lock, LockGuard,
     atomic::{
@@ -81,8 +94,8 @@ use sync::shim::{
 
 pub(crate) use super::entry::{Reset, Status};
 
-/// Nodes that are allocated together: 1.5 KiB.
-const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
+/// [`Moment::NEVER`], also of an agenda that is empty.
+const NEVER: u64 = Moment::NEVER.0;
 
 /// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
@@ -100,10 +113,8 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Timers that count time from `origin`. Those of one reactor should have the same:
-    /// timers with a leeway then choose the same times on all its seats.
-    pub(crate) fn new(origin: Instant) -> Self {
-        Self { ledger: Arc::new(Ledger::new(origin)) }
+    pub(crate) fn new() -> Self {
+        Self { ledger: Arc::new(Ledger::new()) }
     }
 
     /// The seat's thread looks at the driver: all before this was one turn.
@@ -124,46 +135,41 @@ impl Timers {
         }
         match self.ledger.next() {
             NEVER => None,
-            at => Some(self.ledger.era.instant(at)),
+            at => Some(Moment(at).instant()),
         }
     }
 
     /// Moves the wakers of all timers due by `now` into `out`, and returns how
     /// many. From any thread; the caller wakes them with no lock held.
     pub(crate) fn fire(&self, now: Instant, out: &mut Vec<Waker>) -> usize {
-        self.ledger.fire(self.ledger.era.number(now), out)
+        self.ledger.fire(Moment::of(now).0, out)
     }
 
     /// Sets a timer, for a time between `deadline` and `leeway` later, and says
     /// whether it is now the earliest of the seat.
     ///
-    /// Gives the waker back if `deadline` is too far away ever to come.
+    /// Gives the waker back if `deadline` never comes.
     pub(crate) fn insert(
         &self,
-        deadline: Instant,
+        deadline: Moment,
         leeway: Leeway,
         waker: Waker,
     ) -> Result<(Registration, bool), Waker> {
-        match self.ledger.era.number(deadline) {
-            NEVER => Err(waker),
-            at => Ok(self.ledger.insert(leeway.choose(at, NEVER), waker)),
+        match deadline {
+            Moment::NEVER => Err(waker),
+            Moment(at) => Ok(self.ledger.insert(at, leeway, waker)),
         }
-    }
-
-    /// Whether `deadline` is too far away ever to come.
-    pub(crate) fn is_never(&self, deadline: Instant) -> bool {
-        self.ledger.era.number(deadline) == NEVER
     }
 
     /// Whether the timer was set here.
     pub(crate) fn owns(&self, registration: &Registration) -> bool {
-        NonNull::from(&*self.ledger) == registration.ledger
+        std::ptr::eq(&*self.ledger, registration.ledger())
     }
 
     /// Nodes there are, at rest or not.
     #[cfg(test)]
     pub(crate) fn nodes(&self) -> usize {
-        self.ledger.queue.lock().chunks.len() * CHUNK_LENGTH
+        self.ledger.queue.lock().slab.len()
     }
 
     /// Timers that neither fired nor were cancelled.
@@ -197,14 +203,12 @@ struct Ledger {
     owner: AtomicUsize,
     /// How often the seat's thread has looked at the driver.
     turns: Turns,
-    era: Era,
 }
 
 /// What the lock guards.
 struct Queue {
     agenda: Agenda,
-    /// Shared pointers, since a `Box` may not be moved while others point into it.
-    chunks: Vec<Chunk<[Node]>>,
+    slab: Slab,
     /// The topmost of the nodes at rest.
     free: u32,
     /// How many registrations live.
@@ -214,16 +218,15 @@ struct Queue {
 }
 
 impl Ledger {
-    fn new(origin: Instant) -> Self {
+    fn new() -> Self {
         let queue =
-            Queue { agenda: Agenda::new(), chunks: Vec::new(), free: EMPTY, live: 0, keep: None };
+            Queue { agenda: Agenda::new(), slab: Slab::new(), free: EMPTY, live: 0, keep: None };
         Self {
             queue: Lock::new(queue),
             next: AtomicU64::new(NEVER),
             returned: AtomicU32::new(EMPTY),
             owner: AtomicUsize::new(0),
             turns: Turns::new(),
-            era: Era::new(origin),
         }
     }
 
@@ -241,7 +244,8 @@ impl Ledger {
         }
     }
 
-    fn insert(&self, at: u64, waker: Waker) -> (Registration, bool) {
+    fn insert(&self, at: u64, leeway: Leeway, waker: Waker) -> (Registration, bool) {
+        let at = leeway.choose(at, NEVER);
         let mark = thread_mark();
         // Y4: sees, and publishes, deadlines, first wakers and free nodes.
         let mut queue = self.queue.lock();
@@ -251,10 +255,11 @@ impl Ledger {
         }
         let id = self.take_node(&mut queue);
         let node = queue.node(id);
+        node.set_leeway(leeway);
         // SAFETY: the node comes from the free list, so by rule 2 it is at rest,
         // and we hold the lock, by which alone others could find it.
         unsafe { node.begin(waker) };
-        let node = NonNull::from(node);
+        let node = queue.slab.node_ptr(id);
         queue.agenda.insert(id, at);
         queue.live += 1;
         let came_first = at < self.next();
@@ -262,7 +267,7 @@ impl Ledger {
             // Relaxed: written under the lock; a hint for others.
             self.next.store(at, Relaxed);
         }
-        (Registration { ledger: NonNull::from(self), node }, came_first)
+        (Registration { node }, came_first)
     }
 
     /// The id of a node at rest, no longer in the free list.
@@ -271,7 +276,8 @@ impl Ledger {
             self.drain(queue);
         }
         if queue.free == EMPTY {
-            queue.grow();
+            let owner = NonNull::from(self).cast();
+            queue.free = queue.slab.grow(owner, queue.free);
         }
         let id = queue.free;
         queue.free = queue.node(id).unlink(id);
@@ -383,19 +389,7 @@ impl Ledger {
 
 impl Queue {
     fn node(&self, id: u32) -> &Node {
-        let index = id as usize;
-        &self.chunks[index / CHUNK_LENGTH][index % CHUNK_LENGTH]
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let start = self.chunks.len() * CHUNK_LENGTH;
-        let end = start + CHUNK_LENGTH;
-        assert!(end <= IDS_MAX, "a seat has room for a billion timers");
-        // The lowest ids first: each lies on the one after it.
-        let below = (start + 1..end).map(|id| id as u32).chain([self.free]);
-        self.chunks.push(below.map(Node::new).collect());
-        self.free = start as u32;
+        self.slab.node(id)
     }
 
     /// Puts a node that nobody needs any more into the free list.
@@ -430,15 +424,16 @@ impl Queue {
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
-            .field("next", &self.era.instant(self.next()))
+            .field("next", &Moment(self.next()).instant())
             .finish_non_exhaustive()
     }
 }
 
 /// A timer that is set. Cancelled by dropping it, on any thread, at any time.
 #[derive(Debug)]
+#[repr(transparent)]
 pub(crate) struct Registration {
-    ledger: NonNull<Ledger>,
+    /// With leave to go from it to its chunk: see [`Slab::node_ptr`].
     node: NonNull<Node>,
 }
 
@@ -446,13 +441,38 @@ pub(crate) struct Registration {
 // sleeper's rights at the node go with the one registration it has.
 unsafe impl Send for Registration {}
 
-// SAFETY: `&self` allows reading the state word only.
+// SAFETY: `&self` allows no more than to read and write words that are atomic.
 unsafe impl Sync for Registration {}
 
 impl Registration {
     /// How the timer stands.
     pub(crate) fn status(&self) -> Status {
         self.node().status()
+    }
+
+    /// With what it was set, or last reset.
+    pub(crate) fn leeway(&self) -> Leeway {
+        self.node().leeway()
+    }
+
+    /// To be known by the next [`reset`](Self::reset); the timer that is set has what it
+    /// was set with.
+    pub(super) fn set_leeway(&self, leeway: Leeway) {
+        self.node().set_leeway(leeway);
+    }
+
+    /// As an address, whose lowest two bits are zero, for [`from_raw`](Self::from_raw).
+    pub(super) fn into_raw(self) -> *mut () {
+        std::mem::ManuallyDrop::new(self).node.as_ptr().cast()
+    }
+
+    /// # Safety
+    ///
+    /// 1. `raw` is what [`into_raw`](Self::into_raw) gave, and this is the one
+    ///    registration made of it that is used.
+    pub(super) unsafe fn from_raw(raw: *mut ()) -> Self {
+        // SAFETY: by (1) it was a pointer that is not null.
+        Self { node: unsafe { NonNull::new_unchecked(raw.cast()) } }
     }
 
     /// How the timer stands; while it is armed, `waker` is the one it will wake.
@@ -471,11 +491,13 @@ impl Registration {
         self.node.as_ptr().addr()
     }
 
-    /// Moves the timer to another deadline, of which [`Timers::is_never`] is
-    /// false. To be called on the thread of the seat.
-    pub(crate) fn reset(&mut self, deadline: Instant, leeway: Leeway) -> Reset {
+    /// Moves the timer to another deadline, which is not [`Moment::NEVER`]. To be called
+    /// on the thread of the seat.
+    pub(crate) fn reset(&mut self, deadline: Moment, leeway: Leeway) -> Reset {
+        debug_assert!(deadline != Moment::NEVER, "what never comes is not set");
         let (ledger, id) = (self.ledger(), self.node().id());
-        let at = leeway.choose(ledger.era.number(deadline), NEVER);
+        let at = leeway.choose(deadline.0, NEVER);
+        self.node().set_leeway(leeway);
         let mut queue = ledger.queue.lock();
         if !queue.agenda.update(id, at) {
             return Reset::TooLate;
@@ -504,8 +526,10 @@ impl Registration {
     }
 
     fn ledger(&self) -> &Ledger {
-        // SAFETY: by rule 1 the ledger lives as long as `self`.
-        unsafe { self.ledger.as_ref() }
+        // SAFETY: the slab lives by rule 1, and by rule 2 the node has a registration.
+        let owner = unsafe { owner_of(self.node) };
+        // SAFETY: the owner is the ledger, and by rule 1 that lives as long as `self`.
+        unsafe { owner.cast::<Ledger>().as_ref() }
     }
 
     fn node(&self) -> &Node {
@@ -521,12 +545,12 @@ impl Registration {
             // SAFETY: (1).
             return unsafe { self.end_here() };
         }
-        let id = self.node().id();
+        let (ledger, id) = (NonNull::from(self.ledger()), self.node().id());
         // SAFETY: we are the sleeper and, by (1), never touch the waker again.
         let waker = unsafe { self.node().cancel() };
         // SAFETY: by (1) the registration ends now; the waker has been taken, by us
         // or by whoever ended the timer.
-        if !unsafe { Ledger::give_back(self.ledger, self.node, id) } {
+        if !unsafe { Ledger::give_back(ledger, self.node, id) } {
             let queue = self.ledger().queue.lock();
             // SAFETY: the waker has been taken, by us or by whoever ended the
             // timer, and by (1) the registration ends with this.

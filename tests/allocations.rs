@@ -173,7 +173,7 @@ fn a_task_that_waits_for_nothing_takes_at_most_96_bytes() {
 #[test]
 fn a_task_that_sleeps_takes_at_most_160_bytes() {
     const HOUR: Duration = Duration::from_secs(3_600);
-    let sleeping = || async { bowerbird::sleep(HOUR).await };
+    let sleeping = || async { bowerbird::time::sleep(HOUR).await };
     block_on(async move {
         park(10_000, sleeping).await;
         for tasks in [50_000, 70_000, 90_000] {
@@ -193,7 +193,7 @@ fn a_timer_in_disorder_takes_at_most_48_bytes() {
         let mut sleeps = Vec::with_capacity(TIMERS as usize);
         for number in 0..TIMERS {
             let seconds = 3_600 + u64::from(number.wrapping_mul(2_654_435_761) >> 8);
-            sleeps.push(bowerbird::sleep(Duration::from_secs(seconds)));
+            sleeps.push(bowerbird::time::sleep(Duration::from_secs(seconds)));
         }
         let before = BYTES.get();
         for sleep in &mut sleeps {

@@ -292,8 +292,8 @@ impl Sleep {
                 // Its reactor is gone; this thread may have another.
                 Status::Orphaned => self.poll_idle(Instant::now(), cx),
             },
-            View::Idle(Some(turn)) if is_turn(turn) => self.set_timer(cx),
-            View::Idle(_) => self.poll_idle(Instant::now(), cx),
+            View::Idle(Some(turn)) => self.poll_in_turn(turn, cx),
+            View::Idle(None) => self.poll_idle(Instant::now(), cx),
             View::Elapsed => Poll::Ready(()),
             View::Never(waker) => {
                 if !waker.will_wake(cx.waker()) {
@@ -312,20 +312,41 @@ impl Sleep {
         }
     }
 
+    /// Sets the timer if this is still the turn in which the deadline was ahead.
+    fn poll_in_turn(&mut self, turn: Turn, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = (self.deadline, self.pocket.leeway());
+        // Cloned before: the context calls no user code.
+        let waker = cx.waker().clone();
+        let set =
+            context::try_with_current(|reactor, seat| match reactor.turn_of(seat) == Some(turn) {
+                true => Ok(set(reactor, seat, timer, waker)),
+                false => Err(waker),
+            });
+        match set {
+            Some(Ok(set)) => self.keep(set),
+            Some(Err(_)) | None => self.poll_idle(Instant::now(), cx),
+        }
+    }
+
     fn set_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let leeway = self.pocket.leeway();
+        let timer = (self.deadline, self.pocket.leeway());
         // Cloned before: the context calls no user code.
         let waker = cx.waker().clone();
         let set = context::with_current_at(self.location, |reactor, seat| {
-            set(reactor, seat, (self.deadline, leeway), waker)
+            set(reactor, seat, timer, waker)
         });
-        match set {
-            Err(waker) => self.pocket = Pocket::new(Kept::Never(leeway, waker)),
-            Ok((kept, to_tell)) => {
-                self.pocket = Pocket::new(kept);
-                tell(to_tell);
-            }
-        }
+        self.keep(set)
+    }
+
+    /// Keeps the timer that was set, or the waker of who waits for what never comes.
+    #[inline]
+    fn keep(&mut self, set: Result<(Kept, Option<Reactor>), Waker>) -> Poll<()> {
+        let (kept, to_tell) = match set {
+            Err(waker) => (Kept::Never(self.pocket.leeway(), waker), None),
+            Ok(set) => set,
+        };
+        self.pocket = Pocket::new(kept);
+        tell(to_tell);
         Poll::Pending
     }
 
@@ -377,11 +398,6 @@ impl Future for Sleep {
     }
 }
 
-/// Whether this is that turn of this thread.
-fn is_turn(turn: Turn) -> bool {
-    context::try_with_current(|reactor, seat| reactor.turn_of(seat)) == Some(Some(turn))
-}
-
 /// Sets a timer for a time from a deadline on, on `seat`. Gives also [whom to
 /// tell](tell); or the waker back, if that time never comes.
 fn set(
@@ -403,6 +419,7 @@ fn whom_to_tell(reactor: &Reactor, seat: Seat) -> Option<Reactor> {
     (seat == Seat::SHARED).then(|| reactor.clone())
 }
 
+#[inline]
 fn tell(reactor: Option<Reactor>) {
     if let Some(reactor) = reactor {
         reactor.shared_timer_came_first();

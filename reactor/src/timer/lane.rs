@@ -15,7 +15,7 @@
 //! An index stays that of its item: `start` counts what has left in front, and goes
 //! round.
 //!
-//! Items lie in blocks, which come and go with them: an emptied one is kept for the next,
+//! Items lie in blocks, which come and go with them: one that is empty is kept at the end,
 //! so that a lane at the edge of a block does not allocate, and a burst of timers gives
 //! its memory back. Nothing is ever copied, however long the lane becomes.
 //!
@@ -48,19 +48,20 @@ type Block = Box<[Item; BLOCK]>;
 
 #[derive(Debug)]
 pub(super) struct Lane {
-    /// As many as it takes from the one of `start` to the one of the last item.
+    /// As many as it takes from the one of `start` to the one of the last item, and up to
+    /// two more.
     blocks: VecDeque<Block>,
-    /// The block that was emptied last.
-    spare: Option<Block>,
     start: u32,
     /// Items and holes.
     len: usize,
     holes: usize,
+    /// The last deadline, unless there is none: every insertion asks each lane.
+    end: u64,
 }
 
 impl Lane {
     pub(super) const fn new() -> Self {
-        Self { blocks: VecDeque::new(), spare: None, start: START, len: 0, holes: 0 }
+        Self { blocks: VecDeque::new(), start: START, len: 0, holes: 0, end: 0 }
     }
 
     pub(super) fn first(&self) -> Option<&Item> {
@@ -73,7 +74,7 @@ impl Lane {
 
     /// The last deadline.
     pub(super) fn last_deadline(&self) -> Option<u64> {
-        self.last().map(|item| item.deadline)
+        (self.len > 0).then_some(self.end)
     }
 
     /// Puts in an item that is not before the last one. Returns its index.
@@ -86,6 +87,7 @@ impl Lane {
         }
         self.blocks[block][slot] = item;
         self.len += 1;
+        self.end = item.deadline;
         self.start.wrapping_add(offset as u32) & INDEX_MASK
     }
 
@@ -99,7 +101,6 @@ impl Lane {
     pub(super) fn pop_last(&mut self) -> Option<Item> {
         let last = *self.last()?;
         self.drop_last();
-        self.trim_last();
         Some(last)
     }
 
@@ -109,10 +110,15 @@ impl Lane {
         let (block, slot) = self.place(offset);
         let item = self.blocks[block][slot];
         debug_assert_ne!(item.id, HOLE, "what is taken out is in");
+        if offset + 1 == self.len {
+            self.drop_last();
+            return item;
+        }
         self.blocks[block][slot].id = HOLE;
         self.holes += 1;
-        self.trim_last();
-        self.trim_first();
+        if offset == 0 {
+            self.trim_first();
+        }
         item
     }
 
@@ -141,13 +147,6 @@ impl Lane {
         }
     }
 
-    fn trim_last(&mut self) {
-        while self.last().is_some_and(|item| item.id == HOLE) {
-            self.drop_last();
-            self.holes -= 1;
-        }
-    }
-
     /// Where the item lies that is so many behind the first: which block, and where there.
     fn place(&self, offset: usize) -> (usize, usize) {
         let from = self.start as usize % BLOCK + offset;
@@ -163,21 +162,30 @@ impl Lane {
         self.start = self.start.wrapping_add(1) & INDEX_MASK;
         self.len -= 1;
         if (self.start as usize).is_multiple_of(BLOCK) {
-            self.spare = self.blocks.pop_front();
+            let emptied = self.blocks.pop_front();
+            if self.blocks.len() <= self.place(self.len).0 + 1 {
+                self.blocks.extend(emptied);
+            }
         }
     }
 
+    /// Drops the last, which may be a hole, and the holes before it.
     fn drop_last(&mut self) {
         self.len -= 1;
-        if let (_, 0) = self.place(self.len) {
-            self.spare = self.blocks.pop_back();
+        while let Some(&Item { deadline, id, .. }) = self.last() {
+            self.end = deadline;
+            if id != HOLE {
+                break;
+            }
+            self.len -= 1;
+            self.holes -= 1;
         }
+        self.blocks.truncate(self.place(self.len).0 + 2);
     }
 
     #[cold]
     fn add_block(&mut self) {
         let none = Item { deadline: 0, sequence: 0, id: HOLE };
-        let block = self.spare.take().unwrap_or_else(|| Box::new([none; BLOCK]));
-        self.blocks.push_back(block);
+        self.blocks.push_back(Box::new([none; BLOCK]));
     }
 }

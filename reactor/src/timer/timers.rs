@@ -253,13 +253,12 @@ impl Ledger {
         if self.owner.load(Relaxed) != mark {
             self.owner.store(mark, Relaxed);
         }
-        let id = self.take_node(&mut queue);
-        let node = queue.node(id);
+        let (id, registration) = self.take_node(&mut queue);
+        let node = registration.node();
         node.set_leeway(leeway);
         // SAFETY: the node comes from the free list, so by rule 2 it is at rest,
         // and we hold the lock, by which alone others could find it.
         unsafe { node.begin(waker) };
-        let node = queue.slab.node_ptr(id);
         queue.agenda.insert(id, at);
         queue.live += 1;
         let came_first = at < self.next();
@@ -267,21 +266,28 @@ impl Ledger {
             // Relaxed: written under the lock; a hint for others.
             self.next.store(at, Relaxed);
         }
-        (Registration { node }, came_first)
+        (registration, came_first)
     }
 
-    /// The id of a node at rest, no longer in the free list.
-    fn take_node(&self, queue: &mut Queue) -> u32 {
+    /// A node at rest, no longer in the free list, which has its registration with this,
+    /// and its id.
+    fn take_node(&self, queue: &mut Queue) -> (u32, Registration) {
         if queue.free == EMPTY {
-            self.drain(queue);
+            self.find_nodes(queue);
         }
+        let id = queue.free;
+        let registration = Registration { node: queue.slab.node_ptr(id) };
+        queue.free = registration.node().unlink(id);
+        (id, registration)
+    }
+
+    #[cold]
+    fn find_nodes(&self, queue: &mut Queue) {
+        self.drain(queue);
         if queue.free == EMPTY {
             let owner = NonNull::from(self).cast();
             queue.free = queue.slab.grow(owner, queue.free);
         }
-        let id = queue.free;
-        queue.free = queue.node(id).unlink(id);
-        id
     }
 
     fn fire(&self, now: u64, out: &mut Vec<Waker>) -> usize {
@@ -401,12 +407,14 @@ impl Queue {
         self.agenda.remove(id);
         // SAFETY: that we hold the lock shows in `&mut self`; the node is not in
         // the agenda any more, and the rest is (1).
-        unsafe { self.node(id).rest() };
+        unsafe { self.slab.node(id).rest() };
+        let below = self.free;
+        self.slab.node(id).set_below(below);
         self.end_registration(id);
     }
 
+    /// The node of `id`, at rest and lying on the topmost, becomes that.
     fn end_registration(&mut self, id: u32) {
-        self.node(id).set_below(self.free);
         self.free = id;
         debug_assert!(self.live > 0, "more registrations ended than began");
         self.live -= 1;
@@ -551,7 +559,9 @@ impl Registration {
         // SAFETY: by (1) the registration ends now; the waker has been taken, by us
         // or by whoever ended the timer.
         if !unsafe { Ledger::give_back(ledger, self.node, id) } {
-            let queue = self.ledger().queue.lock();
+            // SAFETY: by rule 1 it lives as long as the registration. (The node does not
+            // lead to it any more: it has lost its id.)
+            let queue = unsafe { ledger.as_ref() }.queue.lock();
             // SAFETY: the waker has been taken, by us or by whoever ended the
             // timer, and by (1) the registration ends with this.
             unsafe { put_to_rest_and_leave(queue, id) };
@@ -576,6 +586,7 @@ impl Registration {
         // SAFETY: we are the sleeper, hold the lock, and have just taken the node
         // out of the agenda. With that the node is at rest: its word says ARMED.
         let waker = unsafe { self.node().take_unfired() };
+        self.node().set_below(queue.free);
         queue.end_registration(id);
         if at <= ledger.next() {
             ledger.publish_next(&queue);

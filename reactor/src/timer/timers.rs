@@ -21,7 +21,7 @@
 //! of returned ones, which the next to fire, to run short of nodes or to ask for
 //! the earliest deadline drains.
 //! Which thread is the seat's is a guess (the last one to set a timer): a wrong
-//! one costs time only.
+//! one costs time only. For that thread the lock is a [`HomeLock`]: one read-modify-write.
 //!
 //! # Who keeps the ledger
 //!
@@ -66,9 +66,10 @@
 //! # Rejected
 //!
 //! * One `Arc` per registration: 17 ns beside a total of 43.
-//! * A lock of one byte that spins and yields: 13 ns less per timer, since its
-//!   unlock is a plain store, but a holder that loses its processor leaves the
-//!   others spinning.
+//! * A mutex: 18 ns more per timer, for two read-modify-writes more, at the unlocks.
+//! * Timers that wait in a list of the thread's until the end of its poll, without a
+//!   lock: who looks after a thread that is stuck would not see those of the poll in
+//!   which it is, and to publish each costs what the lock does.
 //! * To take the lock for every cancellation: a timeout whose task has been
 //!   stolen would bounce the owner's agenda between two cores.
 //! * Everything under the lock, no state word: a second poll of a sleep, which
@@ -84,11 +85,14 @@ use super::{
     turn::{Turn, Turns},
 };
 use std::{fmt, ptr::NonNull, task::Waker, time::Instant};
-use sync::shim::{
-    self, Arc, Lock, LockGuard,
-    atomic::{
-        AtomicU32, AtomicU64, AtomicUsize,
-        Ordering::{Acquire, Relaxed, Release},
+use sync::{
+    home_lock::{HomeGuard, HomeLock},
+    shim::{
+        self, Arc,
+        atomic::{
+            AtomicU32, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -131,7 +135,7 @@ impl Timers {
     /// paused clock is not to jump to them.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.ledger.has_returned() {
-            self.ledger.drain(&mut self.ledger.queue.lock());
+            self.ledger.drain(&mut self.ledger.lock());
         }
         match self.ledger.next() {
             NEVER => None,
@@ -194,7 +198,7 @@ impl Drop for Timers {
 
 /// What a seat's thread and its sleepers share.
 struct Ledger {
-    queue: Lock<Queue>,
+    queue: HomeLock<Queue>,
     /// The earliest deadline in the agenda. Written under the lock only.
     next: AtomicU64,
     /// The topmost of the nodes that other threads have returned.
@@ -222,7 +226,7 @@ impl Ledger {
         let queue =
             Queue { agenda: Agenda::new(), slab: Slab::new(), free: EMPTY, live: 0, keep: None };
         Self {
-            queue: Lock::new(queue),
+            queue: HomeLock::new(queue),
             next: AtomicU64::new(NEVER),
             returned: AtomicU32::new(EMPTY),
             owner: AtomicUsize::new(0),
@@ -246,13 +250,11 @@ impl Ledger {
 
     fn insert(&self, at: u64, leeway: Leeway, waker: Waker) -> (Registration, bool) {
         let at = leeway.choose(at, NEVER);
-        let mark = thread_mark();
         // Y4: sees, and publishes, deadlines, first wakers and free nodes.
-        let mut queue = self.queue.lock();
-        // Relaxed: a guess.
-        if self.owner.load(Relaxed) != mark {
-            self.owner.store(mark, Relaxed);
-        }
+        let mut queue = match self.is_owners_thread() {
+            true => self.queue.lock_at_home(),
+            false => self.move_in(),
+        };
         let (id, registration) = self.take_node(&mut queue);
         let node = registration.node();
         node.set_leeway(leeway);
@@ -301,7 +303,7 @@ impl Ledger {
 
     /// Fires some. Returns whether more may be due.
     fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {
             let Some(id) = queue.agenda.pop_due(now) else { break };
@@ -385,6 +387,22 @@ impl Ledger {
         if queue.live > 0 {
             queue.keep = Some(ledger.clone());
         }
+    }
+
+    fn lock(&self) -> HomeGuard<'_, Queue> {
+        match self.is_owners_thread() {
+            true => self.queue.lock_at_home(),
+            false => self.queue.lock(),
+        }
+    }
+
+    /// Takes the lock on a thread that was not the seat's so far.
+    #[cold]
+    fn move_in(&self) -> HomeGuard<'_, Queue> {
+        let queue = self.queue.lock();
+        // Relaxed: a guess.
+        self.owner.store(thread_mark(), Relaxed);
+        queue
     }
 
     fn is_owners_thread(&self) -> bool {
@@ -506,7 +524,7 @@ impl Registration {
         let (ledger, id) = (self.ledger(), self.node().id());
         let at = leeway.choose(deadline.0, NEVER);
         self.node().set_leeway(leeway);
-        let mut queue = ledger.queue.lock();
+        let mut queue = ledger.lock();
         if !queue.agenda.update(id, at) {
             return Reset::TooLate;
         }
@@ -576,7 +594,7 @@ impl Registration {
     /// 1. The registration is not used again.
     unsafe fn end_here(&mut self) -> Option<Waker> {
         let (ledger, id) = (self.ledger(), self.node().id());
-        let mut queue = ledger.queue.lock();
+        let mut queue = ledger.queue.lock_at_home();
         let Some(at) = queue.agenda.remove(id) else {
             // SAFETY: the timer has ended, so its waker has been taken, and by (1)
             // the registration ends with this.
@@ -610,7 +628,7 @@ impl Drop for Registration {
 /// # Safety
 ///
 /// 1. The node's registration ends with this; its waker has been taken.
-unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
+unsafe fn put_to_rest_and_leave(mut queue: HomeGuard<'_, Queue>, id: u32) {
     // SAFETY: (1).
     unsafe { queue.put_to_rest(id) };
     let keep = queue.take_keep();

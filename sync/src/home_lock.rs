@@ -186,9 +186,19 @@ impl<T> Drop for HomeGuard<'_, T> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use crate::static_checks::{implements, is_not};
+    use std::{
+        cell::Cell,
+        panic::{AssertUnwindSafe, catch_unwind},
+        rc::Rc,
+    };
 
     const ROUNDS: u32 = 20_000;
+
+    implements!(HomeLock<Cell<u8>>: Send, Sync);
+    is_not!(HomeLock<Rc<u8>>: Sync);
+    is_not!(HomeGuard<'static, Cell<u8>>: Sync);
+    is_not!(HomeGuard<'static, u8>: Send);
 
     #[test]
     fn one_thread_at_a_time_has_the_value() {

@@ -21,7 +21,7 @@ use super::{leeway::Leeway, timers::Registration, turn::Turn};
 use std::{
     fmt,
     mem::{self, ManuallyDrop},
-    ptr,
+    ptr::{self, NonNull},
     task::Waker,
 };
 
@@ -173,6 +173,34 @@ impl Pocket {
     /// The box of one that never comes.
     fn far(&self) -> *mut Far {
         self.0.map_addr(|it| it & !TAG).cast()
+    }
+}
+
+/// What only a pocket asks for.
+impl Registration {
+    /// With what it was set, or last reset.
+    pub(crate) fn leeway(&self) -> Leeway {
+        self.node().leeway()
+    }
+
+    /// To be known by the next [`reset`](Self::reset); the timer that is set has what it
+    /// was set with.
+    fn set_leeway(&self, leeway: Leeway) {
+        self.node().set_leeway(leeway);
+    }
+
+    /// As an address, whose lowest two bits are zero, for [`from_raw`](Self::from_raw).
+    fn into_raw(self) -> *mut () {
+        ManuallyDrop::new(self).node.as_ptr().cast()
+    }
+
+    /// # Safety
+    ///
+    /// 1. `raw` is what [`into_raw`](Self::into_raw) gave, and this is the one
+    ///    registration made of it that is used.
+    unsafe fn from_raw(raw: *mut ()) -> Self {
+        // SAFETY: by (1) it was a pointer that is not null.
+        Self { node: unsafe { NonNull::new_unchecked(raw.cast()) } }
     }
 }
 

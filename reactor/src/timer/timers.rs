@@ -30,19 +30,6 @@
 //! (`live`), which insertion and cancellation take anyway. When the seat ends with
 //! registrations alive, the ledger keeps itself (`keep`) until the last of them.
 //!
-//! # What a timer takes
-//!
-//! 48 bytes at most, where a pointer has eight, of which most are touched once:
-//!
-//! | bytes  | what                                                          |
-//! |--------|---------------------------------------------------------------|
-//! | 24⅛    | its node, and its part of the word at the head of a chunk     |
-//! | 16⅛–18 | its item in the agenda, in a lane or in the heap              |
-//! | 4–4½   | its place, by id                                              |
-//!
-//! The lanes grow by blocks, the heap and the places by an eighth: what doubles is half
-//! empty at its worst. The future has one word for it, its registration.
-//!
 //! # Rules
 //!
 //! 1. While a registration lives, `live` counts it and so the ledger lives, with
@@ -460,7 +447,7 @@ impl fmt::Debug for Ledger {
 #[repr(transparent)]
 pub(crate) struct Registration {
     /// With leave to go from it to its chunk: see [`Slab::node_ptr`].
-    node: NonNull<Node>,
+    pub(super) node: NonNull<Node>,
 }
 
 // SAFETY: it stands for a place in a ledger, which is made for many threads; the
@@ -474,31 +461,6 @@ impl Registration {
     /// How the timer stands.
     pub(crate) fn status(&self) -> Status {
         self.node().status()
-    }
-
-    /// With what it was set, or last reset.
-    pub(crate) fn leeway(&self) -> Leeway {
-        self.node().leeway()
-    }
-
-    /// To be known by the next [`reset`](Self::reset); the timer that is set has what it
-    /// was set with.
-    pub(super) fn set_leeway(&self, leeway: Leeway) {
-        self.node().set_leeway(leeway);
-    }
-
-    /// As an address, whose lowest two bits are zero, for [`from_raw`](Self::from_raw).
-    pub(super) fn into_raw(self) -> *mut () {
-        std::mem::ManuallyDrop::new(self).node.as_ptr().cast()
-    }
-
-    /// # Safety
-    ///
-    /// 1. `raw` is what [`into_raw`](Self::into_raw) gave, and this is the one
-    ///    registration made of it that is used.
-    pub(super) unsafe fn from_raw(raw: *mut ()) -> Self {
-        // SAFETY: by (1) it was a pointer that is not null.
-        Self { node: unsafe { NonNull::new_unchecked(raw.cast()) } }
     }
 
     /// How the timer stands; while it is armed, `waker` is the one it will wake.
@@ -558,7 +520,7 @@ impl Registration {
         unsafe { owner.cast::<Ledger>().as_ref() }
     }
 
-    fn node(&self) -> &Node {
+    pub(super) fn node(&self) -> &Node {
         // SAFETY: by rule 1 the slab lives as long as `self`.
         unsafe { self.node.as_ref() }
     }

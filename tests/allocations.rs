@@ -8,6 +8,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 struct Counting;
@@ -147,9 +148,12 @@ fn a_task_takes_the_memory_of_one_that_is_over() {
 }
 
 /// Spawns tasks a thousand at a time, so that no queue grows.
-async fn park(tasks: usize) {
+async fn park<F>(tasks: usize, task: fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     for _ in 0..tasks / 1_000 {
-        (0..1_000).for_each(|_| drop(bowerbird::spawn(std::future::pending::<()>())));
+        (0..1_000).for_each(|_| drop(bowerbird::spawn(task())));
         // It runs after the others: the queue is empty again.
         bowerbird::spawn(async {}).await.expect("it ends");
     }
@@ -158,11 +162,46 @@ async fn park(tasks: usize) {
 #[test]
 fn a_task_that_waits_for_nothing_takes_at_most_96_bytes() {
     block_on(async {
-        park(10_000).await;
+        park(10_000, std::future::pending::<()>).await;
         let before = BYTES.get();
-        park(100_000).await;
+        park(100_000, std::future::pending::<()>).await;
         let bytes = BYTES.get() - before;
         assert!(bytes <= 96 * 100_000, "{} bytes", bytes / 100_000);
+    });
+}
+
+/// 112 of them are its own, the others its timer's, whatever the number of timers.
+#[test]
+fn a_task_that_sleeps_takes_at_most_160_bytes() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let sleeping = || async { bowerbird::time::sleep(HOUR).await };
+    block_on(async move {
+        park(10_000, sleeping).await;
+        for tasks in [50_000, 70_000, 90_000] {
+            let before = BYTES.get();
+            park(tasks, sleeping).await;
+            let bytes = BYTES.get() - before;
+            assert!(bytes <= 160 * tasks, "{} bytes", bytes / tasks);
+        }
+    });
+}
+
+/// Random deadlines go into a heap, which may not double.
+#[test]
+fn a_timer_in_disorder_takes_at_most_48_bytes() {
+    const TIMERS: u32 = 131_100;
+    block_on(async {
+        let mut sleeps = Vec::with_capacity(TIMERS as usize);
+        for number in 0..TIMERS {
+            let seconds = 3_600 + u64::from(number.wrapping_mul(2_654_435_761) >> 8);
+            sleeps.push(bowerbird::time::sleep(Duration::from_secs(seconds)));
+        }
+        let before = BYTES.get();
+        for sleep in &mut sleeps {
+            assert!(futures::poll!(sleep).is_pending());
+        }
+        let bytes = (BYTES.get() - before) / TIMERS as usize;
+        assert!(bytes <= 48, "{bytes} bytes");
     });
 }
 

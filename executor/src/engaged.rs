@@ -14,7 +14,7 @@
 //!     driver              worker, the last to sleep       engaged thread
 //!     ──────              ─────────────────────────       ──────────────
 //!     may jump: yes ────▶ unparked
-//!                         engaged?       ◀──── X1 ────▶   engaged - 1
+//!                         engaged?       ◀──── D3 ────▶   engaged - 1
 //!                           nobody: jump                  was the last one, and
 //!                           somebody: sleep               may jump? wake a worker
 //! ```
@@ -25,7 +25,7 @@
 //!
 //! | edge | released by            | acquired by            | what crosses               |
 //! |------|------------------------|------------------------|----------------------------|
-//! | X1   | [`Engaged::try_hold`]  | [`Engaged::disengage`] | that the clock may jump    |
+//! | D3   | [`Engaged::try_hold`]  | [`Engaged::disengage`] | that the clock may jump    |
 
 use sync::shim::atomic::{
     AtomicUsize,
@@ -56,7 +56,7 @@ impl Engaged {
     /// It is over. Whether that was the last.
     #[must_use]
     pub(crate) fn disengage(&self) -> bool {
-        // X1: sees what a worker saw that found us engaged.
+        // D3: sees what a worker saw that found us engaged.
         let before = self.count.fetch_sub(1, AcqRel);
         debug_assert!(before > 0, "disengaged more often than engaged");
         before == 1
@@ -82,7 +82,7 @@ impl Engaged {
             if self.count.compare_exchange(0, 1, AcqRel, Relaxed).is_ok() {
                 return true;
             }
-            // X1: publishes what we have seen of the clock.
+            // D3: publishes what we have seen of the clock.
             if self.count.fetch_add(0, AcqRel) > 0 {
                 return false;
             }

@@ -52,6 +52,9 @@ pub mod driver;
 pub mod event;
 #[doc(hidden)]
 pub mod futurelock;
+#[doc(hidden)]
+#[expect(unsafe_code, reason = "a lock around a cell")]
+pub mod home_lock;
 #[cfg(all(test, not(shuttle)))]
 #[expect(unsafe_code, reason = "wakers made from functions, for tests")]
 mod hostile;

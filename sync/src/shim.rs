@@ -77,6 +77,15 @@ pub mod thread {
         FAILING_STARTS_HERE.set(n);
     }
 
+    /// Sleeps for a moment, so that threads of a lower priority may run. A model has no
+    /// time, and only lets others run.
+    pub fn nap() {
+        #[cfg(not(any(loom, shuttle)))]
+        sleep(std::time::Duration::from_micros(50));
+        #[cfg(any(loom, shuttle))]
+        yield_now();
+    }
+
     fn takes_a_fault() -> bool {
         let here = FAILING_STARTS_HERE.get();
         FAILING_STARTS_HERE.set(here.saturating_sub(1));
@@ -227,6 +236,27 @@ impl Default for Condvar {
 #[inline]
 pub fn assert_unlocked(what: &str) {
     debug_assert!(held::count() == 0, "{what} would run under {} internal lock(s)", held::count());
+}
+
+/// Counts as a [`Lock`] held by this thread, for locks of another make.
+#[derive(Debug)]
+pub struct Held(());
+
+impl Held {
+    /// One more from now on.
+    #[inline]
+    #[expect(clippy::new_without_default, reason = "nobody holds a lock by default")]
+    pub fn new() -> Self {
+        held::add();
+        Self(())
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        held::sub();
+    }
 }
 
 /// How many locks this thread holds: counted in debug builds only.

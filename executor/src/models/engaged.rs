@@ -17,10 +17,10 @@ struct Runtime {
     bed: Parker,
 }
 
-/// X1: a clock that may jump from now on is looked at once all is quiet, by the last
+/// D3: a clock that may jump from now on is looked at once all is quiet, by the last
 /// worker to sleep or by the one that whoever disengages wakes.
 #[test]
-fn edge_x1() {
+fn edge_d3() {
     let seen = outcomes(|| {
         let may_advance = AtomicBool::new(false);
         let runtime =

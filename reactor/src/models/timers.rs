@@ -1,7 +1,7 @@
 //! Models [`crate::timer`]: insert, cancel, fire, reset, and the end of a seat.
 
 use super::outcomes;
-use crate::timer::{Leeway, Registration, Reset, Status, Timers};
+use crate::timer::{Leeway, Moment, Registration, Reset, Status, Timers};
 use std::{
     sync::Arc as Plain,
     task::{Wake, Waker},
@@ -59,7 +59,7 @@ fn fire(timers: &Timers, now: Instant) {
 }
 
 fn insert(timers: &Timers, deadline: Instant, waker: Waker) -> Registration {
-    timers.insert(deadline, Leeway::NONE, waker).unwrap().0
+    timers.insert(Moment::of(deadline), Leeway::NONE, waker).unwrap().0
 }
 
 /// Y1: who fires wakes by the waker of the last exchange, and sees it whole; if
@@ -68,7 +68,7 @@ fn insert(timers: &Timers, deadline: Instant, waker: Waker) -> Registration {
 fn edge_y1() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (one, first) = Probe::new();
         let mut registration = insert(&timers, now, first);
         let theirs = timers.clone();
@@ -92,7 +92,7 @@ fn edge_y1() {
 fn edge_y2() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (_, waker) = Probe::new();
         let registration = insert(&timers, now, waker);
         let (clock, _) = Probe::new();
@@ -121,7 +121,7 @@ fn edge_y2() {
 fn edge_y3() {
     let seen = outcomes(|| {
         let later = shim::now() + SECOND;
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let ((one, first), (_, second), (_, third)) = (Probe::new(), Probe::new(), Probe::new());
         let returned = insert(&timers, later, first);
         let other = insert(&timers, later, second);
@@ -144,7 +144,7 @@ fn edge_y3() {
 fn edge_y4() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (mine, theirs) = (timers.clone(), timers.clone());
         let sleeper = thread::spawn(move || {
             let (probe, waker) = Probe::new();
@@ -165,7 +165,7 @@ fn edge_y4() {
 fn a_timer_is_fired_or_cancelled_elsewhere() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (probe, waker) = Probe::new();
         let registration = insert(&timers, now, waker);
         let theirs = timers.clone();
@@ -186,7 +186,7 @@ fn a_timer_is_fired_or_cancelled_elsewhere() {
 fn a_timer_is_fired_or_cancelled_at_home() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (mine, theirs) = (timers.clone(), timers.clone());
         let (probe, waker) = Probe::new();
         let sleeper = thread::spawn(move || insert(&mine, now, waker).cancel().is_some());
@@ -205,12 +205,12 @@ fn a_timer_is_fired_or_cancelled_at_home() {
 fn a_timer_is_fired_or_reset() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let (probe, waker) = Probe::new();
         let mut registration = insert(&timers, now, waker);
         let theirs = timers.clone();
         let sleeper = thread::spawn(move || {
-            let reset = registration.reset(now + SECOND, Leeway::NONE);
+            let reset = registration.reset(Moment::of(now + SECOND), Leeway::NONE);
             (reset == Reset::TooLate, registration)
         });
         let firer = thread::spawn(move || fire(&theirs, now));
@@ -230,13 +230,14 @@ fn a_timer_is_fired_or_reset() {
 fn an_earlier_deadline_ends_the_sleep_for_a_later_one() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let shared = Arc::new((Timers::new(shim::now()), Parker::new()));
+        let shared = Arc::new((Timers::new(), Parker::new()));
         let (_, waker) = Probe::new();
         let later = insert(&shared.0, now + SECOND, waker);
         let (mine, theirs) = (shared.clone(), shared.clone());
         let (probe, waker) = Probe::new();
         let setter = thread::spawn(move || {
-            let (registration, came_first) = mine.0.insert(now, Leeway::NONE, waker).unwrap();
+            let (registration, came_first) =
+                mine.0.insert(Moment::of(now), Leeway::NONE, waker).unwrap();
             assert!(came_first);
             mine.1.unpark();
             registration
@@ -261,13 +262,13 @@ fn an_earlier_deadline_ends_the_sleep_for_a_later_one() {
 fn the_earliest_of_two_is_told() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Arc::new(Timers::new(shim::now()));
+        let timers = Arc::new(Timers::new());
         let setters = [1, 2].map(|seconds| {
             let timers = timers.clone();
             thread::spawn(move || {
                 let deadline = now + seconds * SECOND;
                 let (registration, came_first) =
-                    timers.insert(deadline, Leeway::NONE, Probe::new().1).unwrap();
+                    timers.insert(Moment::of(deadline), Leeway::NONE, Probe::new().1).unwrap();
                 assert!(timers.next_deadline().unwrap() <= deadline);
                 (registration, came_first)
             })
@@ -286,7 +287,7 @@ fn the_earliest_of_two_is_told() {
 fn a_seat_ends_under_a_cancellation() {
     let seen = outcomes(|| {
         let now = shim::now();
-        let timers = Timers::new(shim::now());
+        let timers = Timers::new();
         let ((one, first), (two, second)) = (Probe::new(), Probe::new());
         let sleepers = [insert(&timers, now, first), insert(&timers, now, second)];
         let ender = thread::spawn(move || drop(timers));

@@ -83,8 +83,7 @@ impl Config {
             IsPaused::Yes => Clock::paused(),
             IsPaused::No => Clock::real(),
         };
-        let origin = clock.now();
-        let timers = || Arc::new(Timers::new(origin));
+        let timers = || Arc::new(Timers::new());
         let parts = Parts {
             clock,
             seats: Seats::new(self.seats, self.guests),

@@ -34,7 +34,8 @@
 //! * A field of the task: the reactor knows no tasks, and the limits of two
 //!   branches of a `gather` are not those of their task.
 
-use super::{Instant, sleep};
+use super::Instant;
+use crate::timer::Moment;
 use pin_project_lite::pin_project;
 use std::{
     cell::Cell,
@@ -49,7 +50,7 @@ use sync::wait_site;
 /// By when something has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
-    At(Instant),
+    At(Moment),
     /// So long after somebody first looks.
     After(Duration),
     Never,
@@ -57,17 +58,17 @@ pub(super) enum Limit {
 
 impl Limit {
     pub(super) fn at(deadline: Option<Instant>) -> Self {
-        deadline.map_or(Self::Never, Self::At)
+        deadline.map_or(Self::Never, |deadline| Self::At(deadline.moment()))
     }
 
     /// When that is. A duration counts from now, for good.
     fn deadline(&mut self) -> Option<Instant> {
         if let Self::After(duration) = *self {
-            *self = Self::At(Instant::now() + duration);
+            *self = Self::At(Instant::now().moment().plus(duration));
         }
         match *self {
-            Self::At(deadline) => sleep::comes(deadline).then_some(deadline),
-            Self::After(_) | Self::Never => None,
+            Self::At(Moment::NEVER) | Self::After(_) | Self::Never => None,
+            Self::At(deadline) => Some(Instant::at(deadline)),
         }
     }
 }
@@ -211,7 +212,7 @@ impl<F: Future> Future for WithDeadline<F> {
 #[doc(hidden)]
 #[inline]
 pub fn by_deadline<R>(deadline: Option<Instant>, code: impl FnOnce() -> R) -> R {
-    let _entered = deadline.map(|deadline| enter(Limit::At(deadline), NOBODY));
+    let _entered = deadline.map(|deadline| enter(Limit::At(deadline.moment()), NOBODY));
     code()
 }
 

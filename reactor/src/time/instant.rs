@@ -3,7 +3,7 @@
 use crate::{
     context,
     timer::{
-        Turn,
+        Moment, Turn,
         clock::{later, sooner},
     },
 };
@@ -52,6 +52,17 @@ impl Instant {
             Some((now, turn)) => (Self(now), turn),
             None => (Self(shim::now()), None),
         }
+    }
+
+    /// Its number.
+    #[inline]
+    pub(super) fn moment(self) -> Moment {
+        Moment::of(self.0)
+    }
+
+    /// The inverse of [`moment`](Self::moment).
+    pub(super) fn at(moment: Moment) -> Self {
+        Self(moment.instant())
     }
 
     /// The same point in time.

@@ -65,7 +65,7 @@ pub fn interval(period: Duration) -> Interval {
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval must not be zero");
     Interval {
-        sleep: Sleep::new(start, Location::caller()),
+        sleep: Sleep::new(start.moment(), Location::caller()),
         period,
         missed_tick_behavior: MissedTickBehavior::default(),
     }

@@ -20,7 +20,7 @@
 //! # Far away and long ago
 //!
 //! A deadline in the past is ready at the first poll. One more than 292 years
-//! after the start of the reactor never comes; a sleep until then sets no timer,
+//! after the start of the program never comes; a sleep until then sets no timer,
 //! so `sleep(Duration::MAX)` is a fine way of waiting for ever. No duration
 //! overflows anything.
 

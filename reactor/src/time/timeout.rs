@@ -10,6 +10,7 @@ use super::{
     Instant, Sleep,
     deadline::{self, Entered, Limit, NOBODY},
 };
+use crate::timer::Leeway;
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -59,7 +60,7 @@ use std::{
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let timer = Timer::After(duration, Duration::ZERO, Location::caller());
+    let timer = Timer::After(duration, Leeway::NONE, Location::caller());
     Timeout { future: future.into_future(), timer }
 }
 
@@ -92,7 +93,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    let timer = Timer::At(Sleep::new(deadline, Location::caller()));
+    let timer = Timer::At(Sleep::new(deadline.moment(), Location::caller()));
     Timeout { future: future.into_future(), timer }
 }
 
@@ -111,7 +112,7 @@ pin_project! {
 #[derive(Debug)]
 enum Timer {
     /// So long after the first poll, which has not been, and how much later.
-    After(Duration, Duration, &'static Location<'static>),
+    After(Duration, Leeway, &'static Location<'static>),
     At(Sleep),
 }
 
@@ -120,7 +121,7 @@ impl Timer {
     fn limit(&self) -> Limit {
         match self {
             Self::After(duration, ..) => Limit::After(*duration),
-            Self::At(sleep) => Limit::At(sleep.deadline()),
+            Self::At(sleep) => Limit::At(sleep.moment()),
         }
     }
 
@@ -132,14 +133,14 @@ impl Timer {
                 drop(entered);
                 sleep.poll_elapsed(cx)
             }
-            Self::After(duration, slack, location) => {
+            Self::After(duration, leeway, location) => {
                 let now = Instant::now();
                 // Somebody may have asked for the deadline: then it stays there.
                 let deadline = match entered.leave() {
                     Some(Limit::At(deadline)) => deadline,
-                    _ => now + *duration,
+                    _ => now.moment().plus(*duration),
                 };
-                let mut sleep = Sleep::new(deadline, location).slack(*slack);
+                let mut sleep = Sleep::new(deadline, location).with_leeway(*leeway);
                 let elapsed = sleep.poll_idle(now, cx);
                 *self = Self::At(sleep);
                 elapsed
@@ -170,7 +171,9 @@ impl<F> Timeout<F> {
     #[must_use = "futures do nothing unless polled"]
     pub fn slack(mut self, slack: Duration) -> Self {
         self.timer = match self.timer {
-            Timer::After(duration, _, location) => Timer::After(duration, slack, location),
+            Timer::After(duration, _, location) => {
+                Timer::After(duration, Leeway::at_most(slack), location)
+            }
             Timer::At(sleep) => Timer::At(sleep.slack(slack)),
         };
         self

@@ -30,8 +30,8 @@
 use super::{
     Elapsed, Instant, Sleep,
     deadline::{self, Limit},
-    sleep,
 };
+use crate::timer::Moment;
 use std::{
     fmt,
     future::Future,
@@ -105,7 +105,7 @@ where
         let deadline = Instant::now() + duration;
         let scope = TimeoutScope::new(deadline);
         let body = pin!(body(&scope));
-        Scoped { body, scope: &scope, sleep: Sleep::new(deadline, location) }.await
+        Scoped { body, scope: &scope, sleep: Sleep::new(deadline.moment(), location) }.await
     }
 }
 
@@ -155,7 +155,7 @@ where
     async move {
         let scope = TimeoutScope::new(deadline);
         let body = pin!(body(&scope));
-        Scoped { body, scope: &scope, sleep: Sleep::new(deadline, location) }.await
+        Scoped { body, scope: &scope, sleep: Sleep::new(deadline.moment(), location) }.await
     }
 }
 
@@ -222,7 +222,7 @@ impl TimeoutScope {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let deadline = *self.deadline.lock();
-        sleep::comes(deadline).then_some(deadline)
+        (deadline.moment() != Moment::NEVER).then_some(deadline)
     }
 
     /// Whether the deadline has passed: the body ends when it waits next.
@@ -235,7 +235,7 @@ impl TimeoutScope {
 
     /// Those who ask within this poll are told.
     fn announce(&self, deadline: Instant) {
-        deadline::amend(self.address(), Limit::At(deadline));
+        deadline::amend(self.address(), Limit::At(deadline.moment()));
     }
 
     /// No other scope has it while this one lives.
@@ -267,14 +267,14 @@ impl<B: Future> Future for Scoped<'_, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let entered = deadline::enter(Limit::At(this.sleep.deadline()), this.scope.address());
+        let entered = deadline::enter(Limit::At(this.sleep.moment()), this.scope.address());
         if let Poll::Ready(output) = this.body.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
         drop(entered);
-        let deadline = *this.scope.deadline.lock();
+        let deadline = this.scope.deadline.lock().moment();
         // The wait site stays what the body wrote: it tells more.
-        let elapsed = match deadline == this.sleep.deadline() {
+        let elapsed = match deadline == this.sleep.moment() {
             true => this.sleep.poll_elapsed(cx),
             false => this.sleep.poll_moved(deadline, cx),
         };

@@ -49,10 +49,11 @@
 //! * The waker under the seat's lock: a poll that only compares wakers would
 //!   take a lock that may be another worker's.
 
+use super::leeway::Leeway;
 use std::{mem::MaybeUninit, task::Waker};
 use sync::shim::{
     atomic::{
-        AtomicU8, AtomicU32,
+        AtomicU8, AtomicU16, AtomicU32,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
     cell::UnsafeCell,
@@ -167,15 +168,20 @@ impl Snapshot {
     }
 }
 
-/// One timer.
+/// One timer. 24 bytes where a pointer has eight: there are millions.
 #[derive(Debug)]
 pub(super) struct Node {
     waker: UnsafeCell<MaybeUninit<Waker>>,
     state: AtomicU8,
+    /// The sleeper's, who keeps it here.
+    leeway: AtomicU16,
     /// While it has a registration: its own id. On the stack of returned nodes and in
     /// the free list: the id of the one below.
     link: AtomicU32,
 }
+
+#[cfg(not(any(loom, shuttle)))]
+const _: () = assert!(size_of::<Node>() == size_of::<Waker>() + size_of::<u64>());
 
 // SAFETY: `waker`, the one field that is not atomic or constant, is touched as
 // "Who may touch the waker" says, which the obligations of the functions below
@@ -188,6 +194,7 @@ impl Node {
         Self {
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             state: AtomicU8::new(Snapshot::REST.0),
+            leeway: AtomicU16::new(Leeway::NONE.to_bits()),
             link: AtomicU32::new(below),
         }
     }
@@ -215,6 +222,17 @@ impl Node {
     pub(super) fn set_below(&self, id: u32) {
         // Relaxed: the stack's own edge carries it, or the lock.
         self.link.store(id, Relaxed);
+    }
+
+    pub(super) fn leeway(&self) -> Leeway {
+        // Relaxed: the sleeper's own.
+        Leeway::from_bits(self.leeway.load(Relaxed))
+    }
+
+    /// By the sleeper.
+    pub(super) fn set_leeway(&self, leeway: Leeway) {
+        // Relaxed: the sleeper's own.
+        self.leeway.store(leeway.to_bits(), Relaxed);
     }
 
     /// Y2: sees what led to the fire.

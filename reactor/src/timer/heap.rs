@@ -7,7 +7,7 @@
 //!   items   0 │ 1  2  3  4 │ 5  6  7  8 │ 9 …       children of n: 4n+1 … 4n+4
 //! ```
 
-use super::places::{Item, Place, Places};
+use super::places::{Item, Place, Places, reserve_an_eighth};
 
 /// Children per node: a step down compares one more cache line, not four.
 const ARITY: usize = 4;
@@ -33,6 +33,7 @@ impl Heap {
     }
 
     pub(super) fn push(&mut self, item: Item, places: &mut Places) {
+        reserve_an_eighth(&mut self.items);
         self.items.push(item);
         self.rise(self.items.len() - 1, item, places);
     }

@@ -14,6 +14,15 @@
 //!
 //! An index stays that of its item: `start` counts what has left in front, and goes
 //! round.
+//!
+//! Items lie in blocks, which come and go with them: one that is empty is kept at the end,
+//! so that a lane at the edge of a block does not allocate, and a burst of timers gives
+//! its memory back. Nothing is ever copied, however long the lane becomes.
+//!
+//! ```text
+//!     index & 63:     …  start ── 63 │ 0 ────── 63 │ 0 ── end  …
+//!     blocks:               0        │      1      │     2
+//! ```
 
 use super::places::{INDEX_MASK, Item};
 use std::collections::VecDeque;
@@ -28,57 +37,88 @@ const HOLES_FEW: usize = if cfg!(debug_assertions) { 2 } else { 64 };
 /// crosses it.
 const START: u32 = if cfg!(debug_assertions) { INDEX_MASK - 3 } else { 0 };
 
+/// Items that are allocated together: 1 KiB. Fewer in debug builds, so that tests cross
+/// the edges.
+const BLOCK: usize = if cfg!(debug_assertions) { 4 } else { 64 };
+
+// Indices go round at the edge of a block.
+const _: () = assert!((INDEX_MASK as usize + 1).is_multiple_of(BLOCK));
+
+type Block = Box<[Item; BLOCK]>;
+
 #[derive(Debug)]
 pub(super) struct Lane {
-    items: VecDeque<Item>,
+    /// As many as it takes from the one of `start` to the one of the last item, and up to
+    /// two more.
+    blocks: VecDeque<Block>,
     start: u32,
+    /// Items and holes.
+    len: usize,
     holes: usize,
+    /// The last deadline, unless there is none: every insertion asks each lane.
+    end: u64,
 }
 
 impl Lane {
     pub(super) const fn new() -> Self {
-        Self { items: VecDeque::new(), start: START, holes: 0 }
+        Self { blocks: VecDeque::new(), start: START, len: 0, holes: 0, end: 0 }
     }
 
     pub(super) fn first(&self) -> Option<&Item> {
-        self.items.front()
+        (self.len > 0).then(|| self.at(0))
+    }
+
+    fn last(&self) -> Option<&Item> {
+        Some(self.at(self.len.checked_sub(1)?))
     }
 
     /// The last deadline.
     pub(super) fn last_deadline(&self) -> Option<u64> {
-        self.items.back().map(|item| item.deadline)
+        (self.len > 0).then_some(self.end)
     }
 
     /// Puts in an item that is not before the last one. Returns its index.
     pub(super) fn push(&mut self, item: Item) -> u32 {
-        debug_assert!(self.items.back().is_none_or(|last| !item.is_before(last)));
-        let index = self.start.wrapping_add(self.items.len() as u32) & INDEX_MASK;
-        self.items.push_back(item);
-        index
+        debug_assert!(self.last().is_none_or(|last| !item.is_before(last)));
+        let offset = self.len;
+        let (block, slot) = self.place(offset);
+        if block == self.blocks.len() {
+            self.add_block();
+        }
+        self.blocks[block][slot] = item;
+        self.len += 1;
+        self.end = item.deadline;
+        self.start.wrapping_add(offset as u32) & INDEX_MASK
     }
 
     pub(super) fn pop_first(&mut self) -> Option<Item> {
-        let first = self.items.pop_front()?;
-        self.start = self.start.wrapping_add(1) & INDEX_MASK;
+        let first = *self.first()?;
+        self.drop_first();
         self.trim_first();
         Some(first)
     }
 
     pub(super) fn pop_last(&mut self) -> Option<Item> {
-        let last = self.items.pop_back()?;
-        self.trim_last();
+        let last = *self.last()?;
+        self.drop_last();
         Some(last)
     }
 
     /// Takes out the item at `index`.
     pub(super) fn remove(&mut self, index: u32) -> Item {
-        let at = (index.wrapping_sub(self.start) & INDEX_MASK) as usize;
-        let item = self.items[at];
+        let offset = (index.wrapping_sub(self.start) & INDEX_MASK) as usize;
+        let (block, slot) = self.place(offset);
+        let item = self.blocks[block][slot];
         debug_assert_ne!(item.id, HOLE, "what is taken out is in");
-        self.items[at].id = HOLE;
+        if offset + 1 == self.len {
+            self.drop_last();
+            return item;
+        }
+        self.blocks[block][slot].id = HOLE;
         self.holes += 1;
-        self.trim_last();
-        self.trim_first();
+        if offset == 0 {
+            self.trim_first();
+        }
         item
     }
 
@@ -86,32 +126,66 @@ impl Lane {
     /// never much longer than what it holds, and what is trimmed at once is never
     /// more than a third of that.
     pub(super) fn is_sparse(&self) -> bool {
-        HOLES_FEW < self.holes && self.items.len() < self.holes * 4
+        HOLES_FEW < self.holes && self.len < self.holes * 4
     }
 
     /// How many items it holds.
     pub(super) fn len(&self) -> usize {
-        self.items.len() - self.holes
+        self.len - self.holes
     }
 
     /// Items and holes.
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {
-        self.items.len()
+        self.len
     }
 
     fn trim_first(&mut self) {
-        while self.items.front().is_some_and(|item| item.id == HOLE) {
-            self.items.pop_front();
-            self.start = self.start.wrapping_add(1) & INDEX_MASK;
+        while self.first().is_some_and(|item| item.id == HOLE) {
+            self.drop_first();
             self.holes -= 1;
         }
     }
 
-    fn trim_last(&mut self) {
-        while self.items.back().is_some_and(|item| item.id == HOLE) {
-            self.items.pop_back();
+    /// Where the item lies that is so many behind the first: which block, and where there.
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let from = self.start as usize % BLOCK + offset;
+        (from / BLOCK, from % BLOCK)
+    }
+
+    fn at(&self, offset: usize) -> &Item {
+        let (block, slot) = self.place(offset);
+        &self.blocks[block][slot]
+    }
+
+    fn drop_first(&mut self) {
+        self.start = self.start.wrapping_add(1) & INDEX_MASK;
+        self.len -= 1;
+        if (self.start as usize).is_multiple_of(BLOCK) {
+            let emptied = self.blocks.pop_front();
+            if self.blocks.len() <= self.place(self.len).0 + 1 {
+                self.blocks.extend(emptied);
+            }
+        }
+    }
+
+    /// Drops the last, which may be a hole, and the holes before it.
+    fn drop_last(&mut self) {
+        self.len -= 1;
+        while let Some(&Item { deadline, id, .. }) = self.last() {
+            self.end = deadline;
+            if id != HOLE {
+                break;
+            }
+            self.len -= 1;
             self.holes -= 1;
         }
+        self.blocks.truncate(self.place(self.len).0 + 2);
+    }
+
+    #[cold]
+    fn add_block(&mut self) {
+        let none = Item { deadline: 0, sequence: 0, id: HOLE };
+        self.blocks.push_back(Box::new([none; BLOCK]));
     }
 }

@@ -26,10 +26,13 @@
 
 use std::time::Duration;
 
-/// The leeway of a timer, in microseconds: at most 71 minutes, since it lies beside
-/// a deadline in each sleep.
+/// The leeway of a timer, in microseconds: at most 71 minutes. Every sleep keeps one, so
+/// it takes two bytes, of which the upper five bits say how often the others are doubled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leeway(u32);
+pub(crate) struct Leeway(u16);
+
+/// The bits that are doubled: what is lost is less than a thousandth.
+const DIGITS: u32 = 11;
 
 impl Leeway {
     /// As exact as can be.
@@ -37,7 +40,24 @@ impl Leeway {
 
     /// Never more than `slack`.
     pub(crate) fn at_most(slack: Duration) -> Self {
-        Self(u32::try_from(slack.as_micros()).unwrap_or(u32::MAX))
+        let micros = u32::try_from(slack.as_micros()).unwrap_or(u32::MAX);
+        let doubled = (u32::BITS - micros.leading_zeros()).saturating_sub(DIGITS);
+        // Both fit: at most eleven bits are left, and 32 - 11 takes five.
+        Self((micros >> doubled | doubled << DIGITS) as u16)
+    }
+
+    /// It as a number that [`from_bits`](Self::from_bits) understands.
+    pub(super) fn to_bits(self) -> u16 {
+        self.0
+    }
+
+    pub(super) fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    fn micros(self) -> u32 {
+        let digits = u32::from(self.0) & ((1 << DIGITS) - 1);
+        digits << (self.0 >> DIGITS)
     }
 
     /// When, in nanoseconds, a timer fires whose deadline is `at`, and that fires before
@@ -45,7 +65,10 @@ impl Leeway {
     pub(super) fn choose(self, at: u64, end: u64) -> u64 {
         match self {
             Self::NONE => at,
-            Self(micros) => roundest(at, at.saturating_add(u64::from(micros) * 1_000).min(end - 1)),
+            some => {
+                let span = u64::from(some.micros()) * 1_000;
+                roundest(at, at.saturating_add(span).min(end - 1))
+            }
         }
     }
 }
@@ -78,7 +101,9 @@ mod tests {
         #[test]
         fn a_timer_fires_within_its_window(at: u64, micros: u32) {
             prop_assume!(at < u64::MAX);
-            let chosen = Leeway(micros).choose(at, u64::MAX);
+            let leeway = Leeway::at_most(Duration::from_micros(u64::from(micros)));
+            prop_assert!(leeway.micros() <= micros && micros - leeway.micros() <= micros / 1_000);
+            let chosen = leeway.choose(at, u64::MAX);
             prop_assert!(at <= chosen && chosen < u64::MAX);
             prop_assert!(chosen - at <= u64::from(micros) * 1_000);
         }
@@ -86,18 +111,20 @@ mod tests {
 
     #[test]
     fn windows_of_one_width_end_at_two_times_per_width() {
-        let micros = 100;
-        let width = u64::from(micros) * 1_000;
+        let leeway = Leeway::at_most(Duration::from_micros(100));
+        let width = 100_000;
         let span = 50 * width;
         let times: BTreeSet<_> =
-            (0..span).step_by(37).map(|at| Leeway(micros).choose(at, u64::MAX)).collect();
+            (0..span).step_by(37).map(|at| leeway.choose(at, u64::MAX)).collect();
         assert!(times.len() as u64 <= 2 * span / width + 2, "{}", times.len());
     }
 
     #[test]
     fn a_leeway_is_never_more_than_what_was_granted() {
         assert_eq!(Leeway::at_most(Duration::from_nanos(999)), Leeway::NONE);
-        assert_eq!(Leeway::at_most(Duration::from_micros(7)), Leeway(7));
-        assert_eq!(Leeway::at_most(Duration::MAX), Leeway(u32::MAX));
+        assert_eq!(Leeway::at_most(Duration::from_micros(7)).micros(), 7);
+        assert_eq!(Leeway::at_most(Duration::from_micros(2_047)).micros(), 2_047);
+        assert_eq!(Leeway::at_most(Duration::from_micros(4_099)).micros(), 4_096);
+        assert_eq!(Leeway::at_most(Duration::MAX).micros(), 0x7ff << 21);
     }
 }

@@ -24,6 +24,11 @@ pub(super) const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 /// Ids there may be: as many as there are indices, less that of [`Place::NONE`].
 pub(super) const IDS_MAX: usize = INDEX_MASK as usize;
 
+/// So little room is nothing.
+const ROOM_MIN: usize = 16;
+
+const _: () = assert!(size_of::<Item>() == 16 && size_of::<Place>() == 4);
+
 /// A timer in a queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
@@ -72,6 +77,15 @@ impl Place {
     }
 }
 
+/// Makes room for one more, and if there is none, for an eighth more: items are copied
+/// eight times as it grows, which costs little beside what is done with them, and no more
+/// than a ninth lies empty.
+pub(super) fn reserve_an_eighth<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() / 8).max(ROOM_MIN));
+    }
+}
+
 /// The places of all ids.
 #[derive(Debug)]
 pub(super) struct Places(Vec<Place>);
@@ -89,6 +103,7 @@ impl Places {
     pub(super) fn admit(&mut self, id: u32) {
         debug_assert!((id as usize) < IDS_MAX);
         if self.0.len() <= id as usize {
+            reserve_an_eighth(&mut self.0);
             self.0.resize(id as usize + 1, Place::NONE);
         }
     }

@@ -1,6 +1,6 @@
 //! Timers against a reference, and under real threads.
 
-use super::{Leeway, Registration, Reset, Status, Timers};
+use super::{Leeway, Moment, Registration, Reset, Status, Timers};
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ impl Wake for Count {
 }
 
 fn insert(timers: &Timers, deadline: Instant, waker: Waker) -> Registration {
-    timers.insert(deadline, Leeway::NONE, waker).unwrap().0
+    timers.insert(Moment::of(deadline), Leeway::NONE, waker).unwrap().0
 }
 
 fn fire(timers: &Timers, now: Instant) -> usize {
@@ -82,7 +82,7 @@ impl Trial {
     fn new() -> Self {
         // The origin of `timers` lies behind `start`, as that of a paused clock.
         let start = shim::now() - Duration::from_secs(1);
-        Self { start, timers: Timers::new(shim::now()), expected: BTreeMap::new(), count: 0 }
+        Self { start, timers: Timers::new(), expected: BTreeMap::new(), count: 0 }
     }
 
     fn at(&self, nanos: i64) -> Instant {
@@ -127,7 +127,8 @@ impl Trial {
                 let Some(timer) = self.pick(n).and_then(|n| self.expected.get_mut(&n)) else {
                     return;
                 };
-                let is_too_late = timer.registration.reset(at, Leeway::NONE) == Reset::TooLate;
+                let is_too_late =
+                    timer.registration.reset(Moment::of(at), Leeway::NONE) == Reset::TooLate;
                 assert_eq!(is_too_late, timer.has_fired);
                 timer.deadline = deadline;
             }
@@ -183,11 +184,11 @@ proptest! {
 
 #[test]
 fn deadlines_beyond_reach_never_come() {
-    let timers = Timers::new(shim::now());
+    let timers = Timers::new();
     let now = shim::now();
     let far = super::clock::later(now, Duration::MAX);
-    assert!(timers.is_never(far));
-    assert!(timers.insert(far, Leeway::NONE, Waker::noop().clone()).is_err());
+    assert!(Moment::of(far) == Moment::NEVER);
+    assert!(timers.insert(Moment::of(far), Leeway::NONE, Waker::noop().clone()).is_err());
     let long_ago = super::clock::sooner(now, Duration::MAX);
     let registration = insert(&timers, long_ago, Waker::noop().clone());
     assert!(timers.next_deadline().is_some_and(|next| next <= shim::now()));
@@ -209,7 +210,7 @@ fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
             self.1.send(self.0).unwrap();
         }
     }
-    let timers = Timers::new(shim::now());
+    let timers = Timers::new();
     let now = shim::now();
     let (tx, rx) = mpsc::channel();
     let registrations: Vec<_> =
@@ -221,7 +222,7 @@ fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
 
 #[test]
 fn nodes_are_used_again_whoever_returns_them() {
-    let timers = Timers::new(shim::now());
+    let timers = Timers::new();
     let later = shim::now() + Duration::from_secs(3600);
     for _ in 0..100 {
         let registrations: Vec<_> =
@@ -236,7 +237,7 @@ fn nodes_are_used_again_whoever_returns_them() {
 #[test]
 fn under_threads_every_timer_is_fired_or_cancelled_once() {
     const ROUNDS: usize = 20_000;
-    let timers = Arc::new(Timers::new(shim::now()));
+    let timers = Arc::new(Timers::new());
     let (now, count) = (shim::now(), Arc::new(Count::default()));
     let (tx, rx) = mpsc::sync_channel::<Registration>(64);
     let canceller = thread::start("canceller".into(), None, move || {

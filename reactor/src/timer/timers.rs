@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   sleeper: Registration ──▶ Node (waker, state word) ◀── ids ── Queue
-//!                        └──▶ Ledger { lock: Queue, next, returned }
-//!                                          agenda of deadlines, slab of nodes
+//!                               └─ chunk ──▶ Ledger { lock: Queue, next, returned }
+//!                                                      agenda of deadlines, slab of nodes
 //!
 //!   the seat's thread      insert, cancel, reset      lock, agenda
 //!   another thread         cancel                     state word, then `returned`
@@ -19,8 +19,9 @@
 //! take it, nor does it touch the agenda, whose cache lines are the seat's: it
 //! decides the matter on the timer's state word and puts the node on the stack
 //! of returned ones, which the next to fire, to run short of nodes or to ask for
-//! the earliest deadline drains. Which thread is the seat's is a guess (the last
-//! one to set a timer): a wrong one costs time only.
+//! the earliest deadline drains.
+//! Which thread is the seat's is a guess (the last one to set a timer): a wrong
+//! one costs time only. For that thread the lock is a [`HomeLock`]: one read-modify-write.
 //!
 //! # Who keeps the ledger
 //!
@@ -52,9 +53,10 @@
 //! # Rejected
 //!
 //! * One `Arc` per registration: 17 ns beside a total of 43.
-//! * A lock of one byte that spins and yields: 13 ns less per timer, since its
-//!   unlock is a plain store, but a holder that loses its processor leaves the
-//!   others spinning.
+//! * A mutex: 18 ns more per timer, for two read-modify-writes more, at the unlocks.
+//! * Timers that wait in a list of the thread's until the end of its poll, without a
+//!   lock: who looks after a thread that is stuck would not see those of the poll in
+//!   which it is, and to publish each costs what the lock does.
 //! * To take the lock for every cancellation: a timeout whose task has been
 //!   stolen would bounce the owner's agenda between two cores.
 //! * Everything under the lock, no state word: a second poll of a sleep, which
@@ -63,25 +65,28 @@
 use super::{
     agenda::Agenda,
     entry::{End, Node},
-    era::{Era, NEVER},
+    era::Moment,
     leeway::Leeway,
     mark::thread_mark,
-    places::IDS_MAX,
+    slab::{Slab, owner_of},
     turn::{Turn, Turns},
 };
-use std::{fmt, ptr::NonNull, sync::Arc as Chunk, task::Waker, time::Instant};
-use sync::shim::{
-    self, Arc, Lock, LockGuard,
-    atomic::{
-        AtomicU32, AtomicU64, AtomicUsize,
-        Ordering::{Acquire, Relaxed, Release},
+use std::{fmt, ptr::NonNull, task::Waker, time::Instant};
+use sync::{
+    home_lock::{HomeGuard, HomeLock},
+    shim::{
+        self, Arc,
+        atomic::{
+            AtomicU32, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
 pub(crate) use super::entry::{Reset, Status};
 
-/// Nodes that are allocated together: 1.5 KiB.
-const CHUNK_LENGTH: usize = if cfg!(loom) { 2 } else { 64 };
+/// [`Moment::NEVER`], also of an agenda that is empty.
+const NEVER: u64 = Moment::NEVER.0;
 
 /// Timers fired in one holding of the lock, which others want, too.
 const BATCH: usize = 256;
@@ -99,10 +104,8 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Timers that count time from `origin`. Those of one reactor should have the same:
-    /// timers with a leeway then choose the same times on all its seats.
-    pub(crate) fn new(origin: Instant) -> Self {
-        Self { ledger: Arc::new(Ledger::new(origin)) }
+    pub(crate) fn new() -> Self {
+        Self { ledger: Arc::new(Ledger::new()) }
     }
 
     /// The seat's thread looks at the driver: all before this was one turn.
@@ -119,50 +122,45 @@ impl Timers {
     /// paused clock is not to jump to them.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.ledger.has_returned() {
-            self.ledger.drain(&mut self.ledger.queue.lock());
+            self.ledger.drain(&mut self.ledger.lock());
         }
         match self.ledger.next() {
             NEVER => None,
-            at => Some(self.ledger.era.instant(at)),
+            at => Some(Moment(at).instant()),
         }
     }
 
     /// Moves the wakers of all timers due by `now` into `out`, and returns how
     /// many. From any thread; the caller wakes them with no lock held.
     pub(crate) fn fire(&self, now: Instant, out: &mut Vec<Waker>) -> usize {
-        self.ledger.fire(self.ledger.era.number(now), out)
+        self.ledger.fire(Moment::of(now).0, out)
     }
 
     /// Sets a timer, for a time between `deadline` and `leeway` later, and says
     /// whether it is now the earliest of the seat.
     ///
-    /// Gives the waker back if `deadline` is too far away ever to come.
+    /// Gives the waker back if `deadline` never comes.
     pub(crate) fn insert(
         &self,
-        deadline: Instant,
+        deadline: Moment,
         leeway: Leeway,
         waker: Waker,
     ) -> Result<(Registration, bool), Waker> {
-        match self.ledger.era.number(deadline) {
-            NEVER => Err(waker),
-            at => Ok(self.ledger.insert(leeway.choose(at, NEVER), waker)),
+        match deadline {
+            Moment::NEVER => Err(waker),
+            Moment(at) => Ok(self.ledger.insert(at, leeway, waker)),
         }
-    }
-
-    /// Whether `deadline` is too far away ever to come.
-    pub(crate) fn is_never(&self, deadline: Instant) -> bool {
-        self.ledger.era.number(deadline) == NEVER
     }
 
     /// Whether the timer was set here.
     pub(crate) fn owns(&self, registration: &Registration) -> bool {
-        NonNull::from(&*self.ledger) == registration.ledger
+        std::ptr::eq(&*self.ledger, registration.ledger())
     }
 
     /// Nodes there are, at rest or not.
     #[cfg(test)]
     pub(crate) fn nodes(&self) -> usize {
-        self.ledger.queue.lock().chunks.len() * CHUNK_LENGTH
+        self.ledger.queue.lock().slab.len()
     }
 
     /// How many timers are set, and how many ever were.
@@ -188,7 +186,7 @@ impl Drop for Timers {
 
 /// What a seat's thread and its sleepers share.
 struct Ledger {
-    queue: Lock<Queue>,
+    queue: HomeLock<Queue>,
     /// The earliest deadline in the agenda. Written under the lock only.
     next: AtomicU64,
     /// The topmost of the nodes that other threads have returned.
@@ -197,14 +195,12 @@ struct Ledger {
     owner: AtomicUsize,
     /// How often the seat's thread has looked at the driver.
     turns: Turns,
-    era: Era,
 }
 
 /// What the lock guards.
 struct Queue {
     agenda: Agenda,
-    /// Shared pointers, since a `Box` may not be moved while others point into it.
-    chunks: Vec<Chunk<[Node]>>,
+    slab: Slab,
     /// The topmost of the nodes at rest.
     free: u32,
     /// How many registrations live.
@@ -214,16 +210,15 @@ struct Queue {
 }
 
 impl Ledger {
-    fn new(origin: Instant) -> Self {
+    fn new() -> Self {
         let queue =
-            Queue { agenda: Agenda::new(), chunks: Vec::new(), free: EMPTY, live: 0, keep: None };
+            Queue { agenda: Agenda::new(), slab: Slab::new(), free: EMPTY, live: 0, keep: None };
         Self {
-            queue: Lock::new(queue),
+            queue: HomeLock::new(queue),
             next: AtomicU64::new(NEVER),
             returned: AtomicU32::new(EMPTY),
             owner: AtomicUsize::new(0),
             turns: Turns::new(),
-            era: Era::new(origin),
         }
     }
 
@@ -241,20 +236,19 @@ impl Ledger {
         }
     }
 
-    fn insert(&self, at: u64, waker: Waker) -> (Registration, bool) {
-        let mark = thread_mark();
+    fn insert(&self, at: u64, leeway: Leeway, waker: Waker) -> (Registration, bool) {
+        let at = leeway.choose(at, NEVER);
         // Y4: sees, and publishes, deadlines, first wakers and free nodes.
-        let mut queue = self.queue.lock();
-        // Relaxed: a guess.
-        if self.owner.load(Relaxed) != mark {
-            self.owner.store(mark, Relaxed);
-        }
-        let id = self.take_node(&mut queue);
-        let node = queue.node(id);
+        let mut queue = match self.is_owners_thread() {
+            true => self.queue.lock_at_home(),
+            false => self.move_in(),
+        };
+        let (id, registration) = self.take_node(&mut queue);
+        let node = registration.node();
+        node.set_leeway(leeway);
         // SAFETY: the node comes from the free list, so by rule 2 it is at rest,
         // and we hold the lock, by which alone others could find it.
         unsafe { node.begin(waker) };
-        let node = NonNull::from(node);
         queue.agenda.insert(id, at);
         queue.live += 1;
         let came_first = at < self.next();
@@ -262,20 +256,28 @@ impl Ledger {
             // Relaxed: written under the lock; a hint for others.
             self.next.store(at, Relaxed);
         }
-        (Registration { ledger: NonNull::from(self), node }, came_first)
+        (registration, came_first)
     }
 
-    /// The id of a node at rest, no longer in the free list.
-    fn take_node(&self, queue: &mut Queue) -> u32 {
+    /// A node at rest, no longer in the free list, which has its registration with this,
+    /// and its id.
+    fn take_node(&self, queue: &mut Queue) -> (u32, Registration) {
         if queue.free == EMPTY {
-            self.drain(queue);
-        }
-        if queue.free == EMPTY {
-            queue.grow();
+            self.find_nodes(queue);
         }
         let id = queue.free;
-        queue.free = queue.node(id).unlink(id);
-        id
+        let registration = Registration { node: queue.slab.node_ptr(id) };
+        queue.free = registration.node().unlink(id);
+        (id, registration)
+    }
+
+    #[cold]
+    fn find_nodes(&self, queue: &mut Queue) {
+        self.drain(queue);
+        if queue.free == EMPTY {
+            let owner = NonNull::from(self).cast();
+            queue.free = queue.slab.grow(owner, queue.free);
+        }
     }
 
     fn fire(&self, now: u64, out: &mut Vec<Waker>) -> usize {
@@ -289,7 +291,7 @@ impl Ledger {
 
     /// Fires some. Returns whether more may be due.
     fn fire_batch(&self, now: u64, out: &mut Vec<Waker>) -> bool {
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         self.drain(&mut queue);
         for _ in 0..BATCH {
             let Some(id) = queue.agenda.pop_due(now) else { break };
@@ -375,6 +377,22 @@ impl Ledger {
         }
     }
 
+    fn lock(&self) -> HomeGuard<'_, Queue> {
+        match self.is_owners_thread() {
+            true => self.queue.lock_at_home(),
+            false => self.queue.lock(),
+        }
+    }
+
+    /// Takes the lock on a thread that was not the seat's so far.
+    #[cold]
+    fn move_in(&self) -> HomeGuard<'_, Queue> {
+        let queue = self.queue.lock();
+        // Relaxed: a guess.
+        self.owner.store(thread_mark(), Relaxed);
+        queue
+    }
+
     fn is_owners_thread(&self) -> bool {
         // Relaxed: a guess.
         self.owner.load(Relaxed) == thread_mark()
@@ -383,19 +401,7 @@ impl Ledger {
 
 impl Queue {
     fn node(&self, id: u32) -> &Node {
-        let index = id as usize;
-        &self.chunks[index / CHUNK_LENGTH][index % CHUNK_LENGTH]
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let start = self.chunks.len() * CHUNK_LENGTH;
-        let end = start + CHUNK_LENGTH;
-        assert!(end <= IDS_MAX, "a seat has room for a billion timers");
-        // The lowest ids first: each lies on the one after it.
-        let below = (start + 1..end).map(|id| id as u32).chain([self.free]);
-        self.chunks.push(below.map(Node::new).collect());
-        self.free = start as u32;
+        self.slab.node(id)
     }
 
     /// Puts a node that nobody needs any more into the free list.
@@ -407,12 +413,14 @@ impl Queue {
         self.agenda.remove(id);
         // SAFETY: that we hold the lock shows in `&mut self`; the node is not in
         // the agenda any more, and the rest is (1).
-        unsafe { self.node(id).rest() };
+        unsafe { self.slab.node(id).rest() };
+        let below = self.free;
+        self.slab.node(id).set_below(below);
         self.end_registration(id);
     }
 
+    /// The node of `id`, at rest and lying on the topmost, becomes that.
     fn end_registration(&mut self, id: u32) {
-        self.node(id).set_below(self.free);
         self.free = id;
         debug_assert!(self.live > 0, "more registrations ended than began");
         self.live -= 1;
@@ -430,23 +438,24 @@ impl Queue {
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
-            .field("next", &self.era.instant(self.next()))
+            .field("next", &Moment(self.next()).instant())
             .finish_non_exhaustive()
     }
 }
 
 /// A timer that is set. Cancelled by dropping it, on any thread, at any time.
 #[derive(Debug)]
+#[repr(transparent)]
 pub(crate) struct Registration {
-    ledger: NonNull<Ledger>,
-    node: NonNull<Node>,
+    /// With leave to go from it to its chunk: see [`Slab::node_ptr`].
+    pub(super) node: NonNull<Node>,
 }
 
 // SAFETY: it stands for a place in a ledger, which is made for many threads; the
 // sleeper's rights at the node go with the one registration it has.
 unsafe impl Send for Registration {}
 
-// SAFETY: `&self` allows reading the state word only.
+// SAFETY: `&self` allows no more than to read and write words that are atomic.
 unsafe impl Sync for Registration {}
 
 impl Registration {
@@ -471,12 +480,14 @@ impl Registration {
         self.node.as_ptr().addr()
     }
 
-    /// Moves the timer to another deadline, of which [`Timers::is_never`] is
-    /// false. To be called on the thread of the seat.
-    pub(crate) fn reset(&mut self, deadline: Instant, leeway: Leeway) -> Reset {
+    /// Moves the timer to another deadline, which is not [`Moment::NEVER`]. To be called
+    /// on the thread of the seat.
+    pub(crate) fn reset(&mut self, deadline: Moment, leeway: Leeway) -> Reset {
+        debug_assert!(deadline != Moment::NEVER, "what never comes is not set");
         let (ledger, id) = (self.ledger(), self.node().id());
-        let at = leeway.choose(ledger.era.number(deadline), NEVER);
-        let mut queue = ledger.queue.lock();
+        let at = leeway.choose(deadline.0, NEVER);
+        self.node().set_leeway(leeway);
+        let mut queue = ledger.lock();
         if !queue.agenda.update(id, at) {
             return Reset::TooLate;
         }
@@ -504,11 +515,13 @@ impl Registration {
     }
 
     fn ledger(&self) -> &Ledger {
-        // SAFETY: by rule 1 the ledger lives as long as `self`.
-        unsafe { self.ledger.as_ref() }
+        // SAFETY: the slab lives by rule 1, and by rule 2 the node has a registration.
+        let owner = unsafe { owner_of(self.node) };
+        // SAFETY: the owner is the ledger, and by rule 1 that lives as long as `self`.
+        unsafe { owner.cast::<Ledger>().as_ref() }
     }
 
-    fn node(&self) -> &Node {
+    pub(super) fn node(&self) -> &Node {
         // SAFETY: by rule 1 the slab lives as long as `self`.
         unsafe { self.node.as_ref() }
     }
@@ -521,13 +534,15 @@ impl Registration {
             // SAFETY: (1).
             return unsafe { self.end_here() };
         }
-        let id = self.node().id();
+        let (ledger, id) = (NonNull::from(self.ledger()), self.node().id());
         // SAFETY: we are the sleeper and, by (1), never touch the waker again.
         let waker = unsafe { self.node().cancel() };
         // SAFETY: by (1) the registration ends now; the waker has been taken, by us
         // or by whoever ended the timer.
-        if !unsafe { Ledger::give_back(self.ledger, self.node, id) } {
-            let queue = self.ledger().queue.lock();
+        if !unsafe { Ledger::give_back(ledger, self.node, id) } {
+            // SAFETY: by rule 1 it lives as long as the registration. (The node does not
+            // lead to it any more: it has lost its id.)
+            let queue = unsafe { ledger.as_ref() }.queue.lock();
             // SAFETY: the waker has been taken, by us or by whoever ended the
             // timer, and by (1) the registration ends with this.
             unsafe { put_to_rest_and_leave(queue, id) };
@@ -542,7 +557,7 @@ impl Registration {
     /// 1. The registration is not used again.
     unsafe fn end_here(&mut self) -> Option<Waker> {
         let (ledger, id) = (self.ledger(), self.node().id());
-        let mut queue = ledger.queue.lock();
+        let mut queue = ledger.queue.lock_at_home();
         let Some(at) = queue.agenda.remove(id) else {
             // SAFETY: the timer has ended, so its waker has been taken, and by (1)
             // the registration ends with this.
@@ -552,6 +567,7 @@ impl Registration {
         // SAFETY: we are the sleeper, hold the lock, and have just taken the node
         // out of the agenda. With that the node is at rest: its word says ARMED.
         let waker = unsafe { self.node().take_unfired() };
+        self.node().set_below(queue.free);
         queue.end_registration(id);
         if at <= ledger.next() {
             ledger.publish_next(&queue);
@@ -575,7 +591,7 @@ impl Drop for Registration {
 /// # Safety
 ///
 /// 1. The node's registration ends with this; its waker has been taken.
-unsafe fn put_to_rest_and_leave(mut queue: LockGuard<'_, Queue>, id: u32) {
+unsafe fn put_to_rest_and_leave(mut queue: HomeGuard<'_, Queue>, id: u32) {
     // SAFETY: (1).
     unsafe { queue.put_to_rest(id) };
     let keep = queue.take_keep();

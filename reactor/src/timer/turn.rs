@@ -5,7 +5,14 @@ use sync::shim::atomic::{AtomicU32, Ordering::Relaxed};
 /// The time between two looks of a thread at its driver. Only good for telling two of
 /// them apart, as a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn(u32);
+pub(crate) struct Turn(pub(super) u32);
+
+impl Turn {
+    /// The bits of it that count: so many fit beside others into a word. Where that has
+    /// 32 bits, a turn looks like the one 4096 later, and a sleep that is polled in just
+    /// that one fires at its end.
+    pub(super) const BITS: u32 = if usize::BITS < 64 { 12 } else { 32 };
+}
 
 /// Counts the turns of one seat.
 #[derive(Debug)]
@@ -24,6 +31,6 @@ impl Turns {
 
     pub(super) fn current(&self) -> Turn {
         // Relaxed: as in `end`.
-        Turn(self.0.load(Relaxed))
+        Turn(self.0.load(Relaxed) << (u32::BITS - Turn::BITS) >> (u32::BITS - Turn::BITS))
     }
 }

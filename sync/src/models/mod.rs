@@ -10,6 +10,7 @@ mod cancellation;
 mod condition;
 mod deferred;
 mod event;
+mod home_lock;
 mod milestone;
 mod mpsc;
 mod notify;

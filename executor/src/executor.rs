@@ -10,7 +10,8 @@ use crate::{
     shutdown::{Shutdown, ShutdownReport},
     spawn,
     task::{error::JoinError, info::TaskInfo, join::JoinHandle},
-    thread::{self, Member, Presence, Wish},
+    thread::{Member, Presence, Wish},
+    threads,
     unhandled::Unhandled,
     watcher,
 };
@@ -57,7 +58,7 @@ impl Executor {
         let scheduler = &this.handle.scheduler;
         if scheduler.config.flavor == Flavor::MultiThread {
             for index in first..scheduler.config.workers {
-                thread::start_worker(scheduler, index)?;
+                threads::start_worker(scheduler, index)?;
             }
             if scheduler.config.has_watcher {
                 watcher::start(scheduler);

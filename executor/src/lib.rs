@@ -83,6 +83,7 @@ mod task;
 mod tests;
 #[expect(unsafe_code, reason = "drops pinned tasks on their thread, and enters contexts")]
 mod thread;
+mod threads;
 mod turn;
 mod unhandled;
 mod vigil;

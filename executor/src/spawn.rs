@@ -11,7 +11,7 @@ use crate::{
         info::TaskInfo,
         join::{AbortHandle, JoinHandle},
     },
-    thread,
+    threads,
 };
 use std::{
     future::Future,
@@ -209,7 +209,7 @@ where
 pub fn block_in_place<T>(closure: impl FnOnce() -> T) -> T {
     let scheduler = context::with_presence(|cx| Some(scheduler_of(cx?)?.arc()));
     match scheduler {
-        Some(scheduler) => thread::block_in_place(&scheduler, closure),
+        Some(scheduler) => threads::block_in_place(&scheduler, closure),
         None => closure(),
     }
 }

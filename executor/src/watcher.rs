@@ -80,7 +80,7 @@ use crate::{
     scheduler::Scheduler,
     stall::{Reports, Sight},
     task::info::Id,
-    thread,
+    threads,
 };
 use std::{
     ops::Range,
@@ -117,7 +117,7 @@ const QUIET: Duration = Duration::from_millis(50);
 pub(crate) fn start(scheduler: &Arc<Scheduler>) {
     let theirs = scheduler.clone();
     let name = format!("{}-watcher", scheduler.config.thread_name);
-    let _without = thread::start_silently(scheduler, name, move || {
+    let _without = threads::start_silently(scheduler, name, move || {
         // Wakers are user code, and may ask for their runtime.
         let context = Context::new(theirs.clone(), None);
         let _entered = context::enter_shared(Rc::new(context));
@@ -354,7 +354,7 @@ impl<'a> Rounds<'a> {
         if let Some(index) = spare.filter(|_| is_due) {
             self.spare_called = Some(now);
             // Without a thread all wait for one of the stuck, as they would anyway.
-            let started = thread::call_substitute(self.scheduler, index).is_ok();
+            let started = threads::call_substitute(self.scheduler, index).is_ok();
             self.workers[index].called = started.then_some(now);
             self.scheduler.rescues.spares.add(u64::from(started));
         }

@@ -5,6 +5,7 @@
 //!   current             which task this thread polls
 //!   header, waker       the head of the cell, its references     unsafe
 //!   holders, cell       who holds it; future and output          unsafe
+//!   schedule            what a kind of task is to its cell       unsafe
 //!   place               where in its memory the parts lie        unsafe
 //!   record, info        what others see of a task
 //!   home                where memory comes from and goes
@@ -34,12 +35,13 @@ mod place;
 #[expect(unsafe_code, reason = "reads back a pointer to a static location")]
 pub(crate) mod record;
 mod reporting;
+#[expect(unsafe_code, reason = "a trait on whose word the cell relies")]
+mod schedule;
 pub(crate) mod state;
 mod stray;
 #[expect(unsafe_code, reason = "std builds wakers from raw parts")]
 mod waker;
 
-pub(crate) use cell::Schedule;
 pub(crate) use header::Why;
 pub(crate) use holders::Task;
 #[cfg(all(test, loom))]
@@ -47,6 +49,7 @@ pub(crate) use home::Class;
 pub(crate) use home::{Home, Tenant};
 pub(crate) use info::Nature;
 pub(crate) use record::{Birth, Record};
+pub(crate) use schedule::Schedule;
 pub(crate) use stray::{Stray, StrayPanic};
 
 use std::{

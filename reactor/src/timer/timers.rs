@@ -19,9 +19,8 @@
 //! take it, nor does it touch the agenda, whose cache lines are the seat's: it
 //! decides the matter on the timer's state word and puts the node on the stack
 //! of returned ones, which the next to fire, to run short of nodes or to ask for
-//! the earliest deadline drains.
-//! Which thread is the seat's is a guess (the last one to set a timer): a wrong
-//! one costs time only. For that thread the lock is a [`HomeLock`]: one read-modify-write.
+//! the earliest deadline drains. Which thread is the seat's is a guess (the last one to set
+//! a timer): a wrong one costs time only. For it the lock is a [`HomeLock`]: one RMW.
 //!
 //! # Who keeps the ledger
 //!

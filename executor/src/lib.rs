@@ -21,7 +21,7 @@
 //!
 //! ```text
 //!   builder ─▶ executor ─▶ spawn ─▶ make ─▶ kinds ─▶ scheduler
-//!                            └───▶ thread ─▶ worker ─▶ scheduler
+//!                            └───▶ threads ─▶ thread ─▶ worker ─▶ scheduler
 //!   turn ─▶ executor, thread;  defer ─▶ executor, spawn
 //!   scheduler ─▶ closing ─▶ context ─▶ desk, inbox ─▶ task;  desk ─▶ pace, raids ─▶ profit
 //!             └▶ roll ─▶ inbox;  substitutes

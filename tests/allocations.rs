@@ -181,7 +181,7 @@ fn a_task_that_sleeps_takes_at_most_160_bytes() {
             let before = BYTES.get();
             park(tasks, sleeping).await;
             let bytes = BYTES.get() - before;
-            assert!(bytes <= 160 * tasks, "{} bytes", bytes / tasks);
+            assert!(bytes <= 160 * tasks, "{bytes} bytes for {tasks} tasks");
         }
     });
 }

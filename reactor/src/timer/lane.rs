@@ -39,7 +39,7 @@ const START: u32 = if cfg!(debug_assertions) { INDEX_MASK - 3 } else { 0 };
 
 /// Items that are allocated together: 1 KiB. Fewer in debug builds, so that tests cross
 /// the edges.
-const BLOCK: usize = if cfg!(debug_assertions) { 4 } else { 64 };
+const BLOCK: usize = if cfg!(debug_assertions) { 16 } else { 64 };
 
 // Indices go round at the edge of a block.
 const _: () = assert!((INDEX_MASK as usize + 1).is_multiple_of(BLOCK));

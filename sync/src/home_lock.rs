@@ -31,7 +31,7 @@
 //!
 //! | edge | released by          | acquired by        | what crosses |
 //! |------|----------------------|--------------------|--------------|
-//! | X1   | [`HomeGuard`]'s drop | [`HomeLock::take`] | the value    |
+//! | X1   | [`HomeGuard`]'s drop | `HomeLock::take`   | the value    |
 //!
 //! A model writes false by an exchange: loom puts a store that has not seen an exchange
 //! before it, though it was made after, so that who waits would wait for ever. The

@@ -75,7 +75,9 @@ impl<'a> Line<'a> {
         let is_better_when_higher = self.question.unit.is_better_when_higher();
         let overlap = ours.min <= tokio.max && tokio.min <= ours.max;
         let verdict = match ours.ratio_vs_tokio {
-            Some(ratio) if is_noise(ratio, self.aa_spread().unwrap_or(0.0)) => Verdict::Level,
+            Some(ratio) if is_noise(ratio, self.aa_spread().unwrap_or(0.0).max(TIE)) => {
+                Verdict::Level
+            }
             Some(ratio) if ratio > 1.0 => Verdict::Ahead,
             Some(_) => Verdict::Behind,
             // A value of one of the two is zero, or it was measured less often.
@@ -86,6 +88,9 @@ impl<'a> Line<'a> {
         Some(verdict)
     }
 }
+
+/// Who differs by no more is level, whatever the spread: 120.2 bytes are 120.
+const TIE: f64 = 0.005;
 
 /// Whether a ratio is no farther from 1 than noise. To be half as fast is as far as to be
 /// twice as fast: a difference alone would let us win by less than we may lose by.
@@ -220,6 +225,17 @@ mod tests {
         assert_eq!(rows(1.05), Some(Verdict::Level));
         assert_eq!(rows(0.95), Some(Verdict::Level));
         assert_eq!(rows(0.8), Some(Verdict::Behind));
+    }
+
+    #[test]
+    fn counts_that_are_printed_alike_are_level() {
+        let rows = |ratio| {
+            let ours = row("w", Contender::Bowerbird, Unit::P50, 5.0, Some(ratio));
+            let ours = Row { aa_spread: Some(0.0), ..ours };
+            verdict(vec![ours, row("w", Contender::Tokio, Unit::P50, 5.0, Some(1.0))])
+        };
+        assert_eq!((rows(0.998), rows(1.002)), (Some(Verdict::Level), Some(Verdict::Level)));
+        assert_eq!((rows(0.99), rows(1.01)), (Some(Verdict::Behind), Some(Verdict::Ahead)));
     }
 
     #[test]

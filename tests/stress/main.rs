@@ -512,7 +512,7 @@ const PARKED: usize = 10_000_000;
 fn park_and_cancel(tasks: usize) -> [Duration; 3] {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let spawned = Instant::now();
-    let handles = runtime.block_on(spawn(async move {
+    let handles = runtime.block_on(runtime.spawn(async move {
         let mut handles = Vec::with_capacity(tasks / 2);
         for number in 0..tasks {
             let task = spawn(std::future::pending::<()>());
@@ -526,7 +526,7 @@ fn park_and_cancel(tasks: usize) -> [Duration; 3] {
         handles
     }));
     let aborted = Instant::now();
-    let ends = runtime.block_on(spawn(async move {
+    let ends = runtime.block_on(runtime.spawn(async move {
         let handles = handles.unwrap();
         handles.iter().for_each(JoinHandle::abort);
         let mut ends = 0;

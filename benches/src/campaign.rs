@@ -9,8 +9,8 @@ use crate::{
     clock,
     contender::Contender,
     document::{Missed, Part},
-    elsewhere::{self, output_within},
     measure::{Measured, Plan},
+    program::{self, output_within},
     workloads::{Group, Workload, all},
 };
 use std::{os::unix::process::CommandExt, time::Duration};
@@ -111,7 +111,7 @@ impl Campaign {
 
     fn together(&self, set: Set, contenders: &[Contender]) -> Result<Vec<Measured>, String> {
         let names: Vec<_> = contenders.iter().map(|it| it.name()).collect();
-        let mut command = elsewhere::this_program();
+        let mut command = program::this_program();
         command
             .args(["measure", set.workload.name, "--contenders", &names.join(",")])
             .args(["--workers", &set.workers.to_string(), "--size", &set.size.to_string()])

@@ -18,7 +18,7 @@
 //! | [`header`]    | on which machine, when, and of which versions                |
 //! | [`report`]    | what a document looks like: tables, plots, a page            |
 //! | [`reading`]   | what a sample gives: values with their units                 |
-//! | [`elsewhere`], [`companion`] | samples taken by other processes            |
+//! | [`elsewhere`], [`companion`], [`program`] | samples taken by other processes  |
 //! | [`languages`] | the same work in Python and in Go                            |
 //! | [`behaviours`] | bad moments, and what runtimes do in them                  |
 //! | [`clock`], [`pin`], [`spread`], [`heap`], [`system`] | the instruments                   |
@@ -41,6 +41,7 @@ pub mod languages;
 pub mod measure;
 #[expect(unsafe_code, reason = "where a thread may run is a system call")]
 pub mod pin;
+pub mod program;
 pub mod progress;
 pub mod reading;
 pub mod report;

@@ -1,7 +1,7 @@
 //! What was found out: the answers of a process of its own, which may hang or die.
 
 use super::{Answer, Situation};
-use crate::{contender::Contender, elsewhere};
+use crate::{contender::Contender, program};
 use serde::Serialize;
 use std::{process::Command, time::Duration};
 
@@ -35,7 +35,7 @@ pub struct Finding {
 ///
 /// If it cannot be started, fails, or goes on for longer than `limit`.
 pub fn ask(command: &mut Command, limit: Duration) -> Result<Vec<Answer>, String> {
-    let output = elsewhere::output_within(command, limit)?;
+    let output = program::output_within(command, limit)?;
     serde_json::from_str(output.trim()).map_err(|error| format!("printed no answers: {error}"))
 }
 

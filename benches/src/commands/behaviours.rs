@@ -13,7 +13,7 @@ use bowerbird_bench::{
     },
     clock,
     contender::Contender,
-    elsewhere,
+    program,
     progress::Progress,
 };
 use std::{
@@ -65,7 +65,7 @@ fn observe(situations: &[Situation], runtimes: &[Contender]) -> Vec<Finding> {
             let name = format!("{} on {}", situation.id, runtime.name());
             progress.begin(&name);
             let start = clock::now();
-            let mut process = elsewhere::this_program();
+            let mut process = program::this_program();
             process.args(["behave", situation.id, runtime.name()]);
             let answers = finding::ask(&mut process, finding::LIMIT);
             all.extend(finding::findings(situation, runtime, answers));

@@ -1,6 +1,6 @@
 //! What there is of other languages on a machine.
 
-use crate::{column::Failure, contender::Contender, elsewhere::output_within};
+use crate::{column::Failure, contender::Contender, program::output_within};
 use std::{
     env,
     ffi::OsStr,

@@ -1,11 +1,11 @@
 //! Sockets that listen, with the same options for every runtime.
 
 use super::protocol::{Address, Kind};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::{
     env, fs, io,
     net::{self, SocketAddr},
-    os::unix::net as unix,
+    os::{fd::AsFd, unix::net as unix},
     path::Path,
     process,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -127,6 +127,11 @@ impl Drop for Cleared {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Sends small answers without waiting for more, as every server here does.
+pub(super) fn send_at_once(stream: &impl AsFd) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_nodelay(true)
 }
 
 #[cfg(test)]

@@ -17,9 +17,8 @@
 //! There is no proxy: what it would show beside the echo is the other crates' copying.
 
 use super::{
-    listening::Listening,
+    listening::{Listening, send_at_once},
     protocol::{BUFFER, Kind, ONE_REQUEST, pattern},
-    server::send_at_once,
 };
 use crate::pin;
 use mio::{

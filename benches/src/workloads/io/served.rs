@@ -8,8 +8,8 @@ use super::{
 use crate::{
     column::{Column, Failure, Setup},
     contender::Contender,
-    elsewhere::{self, output_within, read_all},
     languages, pin,
+    program::{self, output_within, read_all},
     reading::{Reading, Sample, Unit},
     system,
 };
@@ -124,7 +124,7 @@ fn server_process(
     workers: usize,
     upstream: Option<SocketAddr>,
 ) -> Command {
-    let mut command = elsewhere::this_program();
+    let mut command = program::this_program();
     command.args(["serve", contender.name(), kind.name()]);
     command.args(["--workers", &workers.to_string()]);
     if let Some(upstream) = upstream {
@@ -187,7 +187,7 @@ fn sample(kind: Kind, report: &Report, operations: f64, calls: Option<f64>) -> S
 impl Task {
     /// Runs the load generator to its end.
     pub(super) fn put_on(&self, server: &Server, length: Length) -> Result<Report, String> {
-        let mut command = elsewhere::this_program();
+        let mut command = program::this_program();
         let millis = |it: Duration| it.as_millis().to_string();
         command
             .args(["load", self.kind.name(), "--json"])

@@ -1,7 +1,7 @@
 //! The servers, written once for all runtimes: a task per connection.
 
 use super::{
-    listening::{self, Cleared, Listening},
+    listening::{self, Cleared, Listening, send_at_once},
     protocol::{Address, BUFFER, Kind, ONE_REQUEST, pattern},
     raw::Raw,
     sockets::{Datagrams, Listener, Sockets, Stream, TcpStream},
@@ -10,8 +10,7 @@ use crate::{
     contender::Contender,
     runtimes::{Bowerbird, Smol, Tokio},
 };
-use socket2::SockRef;
-use std::{any::Any, fmt, future::Future, io, net::SocketAddr, os::fd::AsFd, sync::Arc};
+use std::{any::Any, fmt, future::Future, io, net::SocketAddr, sync::Arc};
 
 /// What a server is to be.
 #[derive(Clone, Debug)]
@@ -132,11 +131,6 @@ where
         // A client that breaks off is gone as is one that closes.
         R::detach(R::spawn(async { drop(serving.await) }));
     }
-}
-
-/// Sends small answers without waiting for more, as every server here does.
-pub(super) fn send_at_once(stream: &impl AsFd) -> io::Result<()> {
-    SockRef::from(stream).set_tcp_nodelay(true)
 }
 
 async fn echo<S: Stream>(mut stream: S) -> io::Result<()> {

@@ -75,6 +75,7 @@ pub(crate) enum Step {
 }
 
 /// One turn of the thread in `cx`, at the desk it sits at.
+#[inline(always)]
 pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     let Some(desk) = cx.desk() else {
         return step_without_desk(scheduler, cx);
@@ -109,7 +110,7 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
 
 /// The next task: what is hot, then what is ours, then what nobody owns, then
 /// what others can spare.
-#[inline]
+#[inline(always)]
 fn next(scheduler: &Scheduler, cx: &Context, desk: &Desk, worker: &Worker) -> Option<Task> {
     take_letters(cx);
     from_slot(desk, worker)
@@ -132,10 +133,9 @@ fn from_queues(cx: &Context, desk: &Desk) -> Option<Task> {
     let pinned = || cx.pinned.borrow_mut().pop_front();
     let is_pinned_first = desk.is_pinned_first.get();
     desk.is_pinned_first.set(!is_pinned_first);
-    match is_pinned_first {
-        true => pinned().or_else(|| desk.local.pop()),
-        false => desk.local.pop().or_else(pinned),
-    }
+    let first = is_pinned_first.then(pinned).flatten();
+    // The queue in one place: so it is inlined.
+    first.or_else(|| desk.local.pop()).or_else(|| (!is_pinned_first).then(pinned).flatten())
 }
 
 #[inline]
@@ -256,7 +256,7 @@ fn share_backlog(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// Polls a task with a full budget.
-#[inline]
+#[inline(always)]
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     match task.is_marked() {
         false => poll(scheduler, cx, task),

@@ -222,9 +222,6 @@ impl<T> JoinHandle<T> {
         let Link::Task(joiner) = &self.link else {
             return true;
         };
-        if joiner.is_done() {
-            return true;
-        }
         match joiner.look_at_slot() {
             Join::Done => true,
             // Most often this is the first poll.

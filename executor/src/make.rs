@@ -60,19 +60,19 @@ impl Scheduler {
         &self,
         desk: &Desk,
         future: F,
-        mut options: Options,
+        options: Options,
     ) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let schedule = |_| Some(Stealable);
-        let made = self.make_in(&desk.tenant, &mut options, Nature::Stealable, 0, future, schedule);
-        let Ok((task, handle)) = made else {
-            unreachable!("a stealable task is refused by nobody");
-        };
+        let record = desk.tenant.take(cell::class::<F, Stealable>(options.locals.as_ref()));
+        let (nature, schedule) = (Nature::Stealable, Stealable);
+        // SAFETY: taken just now.
+        let (task, handle) =
+            unsafe { self.make_at(&desk.tenant, record, options, nature, 0, future, schedule) };
         // No user code ran since the desk was looked up.
-        self.queue_here(desk, task, Why::Spawned);
+        self.queue_spawned(desk, task);
         handle
     }
 
@@ -264,24 +264,48 @@ impl Scheduler {
         future: F,
         schedule: impl FnOnce(NonNull<Record>) -> Option<S>,
     ) -> Result<(Task, JoinHandle<F::Output>), F> {
-        let location = options.location;
         let record = tenant.take(cell::class::<F, S>(options.locals.as_ref()));
         let Some(schedule) = schedule(record) else {
             // SAFETY: taken just now from this tenant, and nothing is in it.
             unsafe { tenant.put_back(record) };
             return Err(future);
         };
+        let (name, locals) = (options.name.take(), options.locals.take());
+        let options = Options { name, location: options.location, locals };
+        // SAFETY: taken just now.
+        Ok(unsafe { self.make_at(tenant, record, options, nature, refs, future, schedule) })
+    }
+
+    /// Makes a cell there.
+    ///
+    /// # Safety
+    ///
+    /// 1. `record` was taken from `tenant` for a cell of this kind with these options, and
+    ///    nothing is in it.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one more would be a type for one call")]
+    unsafe fn make_at<F: Future, S: Schedule>(
+        &self,
+        tenant: &Tenant,
+        record: NonNull<Record>,
+        options: Options,
+        nature: Nature,
+        refs: i64,
+        future: F,
+        schedule: S,
+    ) -> (Task, JoinHandle<F::Output>) {
+        let Options { name, location, locals } = options;
         let id = tenant.next_id();
-        let is_named = options.name.is_some();
-        if let Some(name) = options.name.take() {
+        let is_named = name.is_some();
+        if let Some(name) = name {
             // SAFETY: the home is alive with its tenant.
             unsafe { tenant.home().as_ref() }.add_name(id, name);
         }
         let watched = if self.watch.is_some() { Watched::Yes } else { Watched::No };
         let birth = Birth { id, nature, is_named, spawned_at: location, watched };
-        // SAFETY: 1: taken just now. 2 and 3: the callers' bounds and obligations.
+        // SAFETY: 1 is the caller's. 2 and 3: the callers' bounds and obligations.
         let (task, joiner) =
-            unsafe { cell::create(future, schedule, record, &birth, options.locals.take(), refs) };
-        Ok((task, JoinHandle::new(joiner, location)))
+            unsafe { cell::create(future, schedule, record, &birth, locals, refs) };
+        (task, JoinHandle::new(joiner, location))
     }
 }

@@ -233,12 +233,22 @@ impl Scheduler {
                 debug_assert!(before.is_none(), "one task ends in a poll");
                 before.into_iter().for_each(|it| desk.local.push(it));
             }
-            Why::Spawned => {
-                desk.local.push(task);
-                self.share_spawned(desk);
-            }
+            Why::Spawned => self.push_spawned(desk, task),
             Why::Joined | Why::Yielded | Why::Cancelled => desk.local.push(task),
         }
+    }
+
+    /// Queues a task that was spawned at this thread's own desk.
+    #[inline]
+    pub(crate) fn queue_spawned(&self, desk: &Desk, task: Task) {
+        let task = self.watch_at(desk, task);
+        self.push_spawned(desk, task);
+    }
+
+    #[inline]
+    fn push_spawned(&self, desk: &Desk, task: Task) {
+        desk.local.push(task);
+        self.share_spawned(desk);
     }
 
     /// Queues a task from outside.

@@ -30,9 +30,13 @@ impl Scheduler {
     /// Shares in the middle of a poll that spawns: `idle` tells when.
     #[inline]
     pub(crate) fn share_spawned(&self, desk: &Desk) {
-        if self.idle.asleep() == 0 {
-            return;
+        if self.idle.asleep() > 0 {
+            self.share_burst(desk);
         }
+    }
+
+    #[inline(never)]
+    fn share_burst(&self, desk: &Desk) {
         let spawns = desk.spawns.get() + 1;
         desk.spawns.set(spawns);
         if spawns == BURST {

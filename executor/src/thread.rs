@@ -201,7 +201,8 @@ impl Presence {
     pub(crate) fn drive(&self, mut is_over: impl FnMut() -> bool) {
         let mut turns = 0_u32;
         while !is_over() {
-            if self.cx.desk().is_none() {
+            let has_desk = self.has_desk();
+            if !has_desk {
                 self.settle();
                 self.sit_down();
                 // A worker's thread has no more reason to be here at the end.
@@ -210,6 +211,8 @@ impl Presence {
                 }
             }
             match worker::step(&self.scheduler, &self.cx) {
+                // Its desk's turns are counted there.
+                Step::Polled if has_desk => {}
                 Step::Polled => {
                     turns = turns.wrapping_add(1);
                     if turns.is_multiple_of(LOOK_MAX) {

@@ -54,7 +54,7 @@ use crate::{
     idle::{Asleep, Awake},
     inbox::Inbox,
     profit::WORTH_A_WAKE,
-    scheduler::Scheduler,
+    scheduler::{Scheduler, Worker},
     task::{Task, Why},
 };
 use std::{sync::Arc, time::Instant};
@@ -75,6 +75,7 @@ pub(crate) enum Step {
 }
 
 /// One turn of the thread in `cx`, at the desk it sits at.
+#[inline(always)]
 pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     let Some(desk) = cx.desk() else {
         return step_without_desk(scheduler, cx);
@@ -83,18 +84,23 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
     if scheduler.closing.has_begun() {
         return Step::Closed;
     }
+    let worker = &scheduler.workers[desk.index];
     // Relaxed: whoever sets it unparks us afterwards.
-    if scheduler.workers[desk.index].is_wanted.load(Relaxed) {
+    if worker.is_wanted.load(Relaxed) {
         return Step::Wanted;
     }
-    if desk.pace.is_due() {
-        look_around(scheduler, cx);
-    }
-    // The driver's wakers are user code: the desk is looked up anew.
-    let Some(desk) = cx.desk() else { return Step::Polled };
-    match next(scheduler, cx, desk) {
+    let (desk, worker) = match desk.pace.is_due() {
+        false => (desk, worker),
+        true => {
+            look_around(scheduler, cx);
+            // The driver's wakers are user code: the desk is looked up anew.
+            let Some(desk) = cx.desk() else { return Step::Polled };
+            (desk, &scheduler.workers[desk.index])
+        }
+    };
+    match next(scheduler, cx, desk, worker) {
         Some(task) => {
-            before_poll(scheduler, desk);
+            before_poll(scheduler, desk, worker);
             run(scheduler, cx, task);
             Step::Polled
         }
@@ -104,25 +110,32 @@ pub(crate) fn step(scheduler: &Scheduler, cx: &Context) -> Step {
 
 /// The next task: what is hot, then what is ours, then what nobody owns, then
 /// what others can spare.
-fn next(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Option<Task> {
+#[inline(always)]
+fn next(scheduler: &Scheduler, cx: &Context, desk: &Desk, worker: &Worker) -> Option<Task> {
     take_letters(cx);
-    from_slot(scheduler, desk)
+    from_slot(desk, worker)
         .or_else(|| from_queues(cx, desk))
-        .or_else(|| from_injector(scheduler, desk))
-        .or_else(|| steal(scheduler, desk))
+        .or_else(|| from_elsewhere(scheduler, desk))
+}
+
+/// Apart, like all that not every turn comes to: what is inlined into the loop has its
+/// registers saved in each turn.
+#[inline(never)]
+fn from_elsewhere(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
+    from_injector(scheduler, desk).or_else(|| steal(scheduler, desk))
 }
 
 /// Pinned tasks and the own queue take turns. Each look here counts as one, not
 /// each turn of the loop: the slot is empty, or over its limit, in a rhythm of its
 /// own, and one that fits into the other would starve one of the two.
+#[inline]
 fn from_queues(cx: &Context, desk: &Desk) -> Option<Task> {
     let pinned = || cx.pinned.borrow_mut().pop_front();
     let is_pinned_first = desk.is_pinned_first.get();
     desk.is_pinned_first.set(!is_pinned_first);
-    match is_pinned_first {
-        true => pinned().or_else(|| desk.local.pop()),
-        false => desk.local.pop().or_else(pinned),
-    }
+    let first = is_pinned_first.then(pinned).flatten();
+    // The queue in one place: so it is inlined.
+    first.or_else(|| desk.local.pop()).or_else(|| (!is_pinned_first).then(pinned).flatten())
 }
 
 #[inline]
@@ -139,9 +152,10 @@ fn take_letters_of(inbox: &Inbox, cx: &Context) {
 
 /// At most three times in a row, so that two tasks that wake each other do not
 /// starve the queue.
-fn from_slot(scheduler: &Scheduler, desk: &Desk) -> Option<Task> {
+#[inline]
+fn from_slot(desk: &Desk, worker: &Worker) -> Option<Task> {
     let runs = desk.slot_runs.replace(0);
-    let task = desk.joiner.take().or_else(|| scheduler.workers[desk.index].slot.take())?;
+    let task = desk.joiner.take().or_else(|| worker.slot.take())?;
     if runs < SLOT_RUNS_MAX {
         desk.slot_runs.set(runs + 1);
         return Some(task);
@@ -206,19 +220,23 @@ fn retires(scheduler: &Scheduler, desk: &Desk) -> bool {
 }
 
 /// What comes between finding a task and running it: others may be needed.
-fn before_poll(scheduler: &Scheduler, desk: &Desk) {
-    if desk.is_searching.replace(false) {
-        scheduler.idle.stop_search();
+#[inline]
+fn before_poll(scheduler: &Scheduler, desk: &Desk, worker: &Worker) {
+    if desk.is_searching.get() {
         found_by_searching(scheduler, desk);
     } else if scheduler.idle.asleep() > 0 && !desk.local.is_empty() {
         share_backlog(scheduler, desk);
     }
     desk.spawns.set(0);
-    scheduler.workers[desk.index].counters.polls.add(1);
+    worker.counters.polls.add(1);
 }
 
 /// Others may be needed, too. D2.
+#[cold]
+#[inline(never)]
 fn found_by_searching(scheduler: &Scheduler, desk: &Desk) {
+    desk.is_searching.set(false);
+    scheduler.idle.stop_search();
     if let Some(pusher) = desk.looks_for.take() {
         desk.woken_for.set(Some((pusher, scheduler.driver.now())));
     }
@@ -228,6 +246,7 @@ fn found_by_searching(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// There is more than this worker can run at once.
+#[inline(never)]
 fn share_backlog(scheduler: &Scheduler, desk: &Desk) {
     // Whoever pushed from outside may have relied on us.
     match desk.came_from_outside.take() || !scheduler.injector.is_empty() {
@@ -237,15 +256,22 @@ fn share_backlog(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// Polls a task with a full budget.
-#[inline]
+#[inline(always)]
 fn run(scheduler: &Scheduler, cx: &Context, task: Task) {
     match task.is_marked() {
         false => poll(scheduler, cx, task),
-        true => scheduler.run_watched(cx, task, |task| poll(scheduler, cx, task)),
+        true => run_marked(scheduler, cx, task),
     }
 }
 
-#[inline]
+/// It is known how long this one has waited.
+#[cold]
+#[inline(never)]
+fn run_marked(scheduler: &Scheduler, cx: &Context, task: Task) {
+    scheduler.run_watched(cx, task, |task| poll(scheduler, cx, task));
+}
+
+#[inline(always)]
 fn poll(scheduler: &Scheduler, cx: &Context, task: Task) {
     cx.is_polling.set(true);
     if scheduler.stalls_reported.is_some() {
@@ -292,6 +318,8 @@ fn run_watched(watch: &Arc<Watch>, task: Task) {
 }
 
 /// A busy worker's look at the driver and at the runtime's queue.
+#[cold]
+#[inline(never)]
 fn look_around(scheduler: &Scheduler, cx: &Context) {
     let Some(desk) = cx.desk() else { return };
     let seat = desk.seat;
@@ -325,6 +353,7 @@ fn show_joiner(scheduler: &Scheduler, desk: &Desk) {
 }
 
 /// Counts the worker asleep, and looks once more. D1.
+#[inline(never)]
 fn fall_asleep(scheduler: &Scheduler, cx: &Context, desk: &Desk) -> Step {
     let was_searching = desk.is_searching.replace(false);
     let asleep = scheduler.idle.fall_asleep(desk.index, was_searching);
@@ -400,6 +429,8 @@ pub(crate) fn ready(scheduler: &Scheduler, cx: &Context) -> usize {
     pinned + at_desk
 }
 
+#[cold]
+#[inline(never)]
 fn get_up(scheduler: &Scheduler, desk: &Desk) {
     desk.is_asleep.set(false);
     let vouched_for = desk.vouched_for.take();
@@ -426,6 +457,7 @@ pub(crate) fn has_ready(scheduler: &Scheduler, cx: &Context) -> bool {
 }
 
 /// A turn of a thread that has only its pinned tasks.
+#[inline(never)]
 fn step_without_desk(scheduler: &Scheduler, cx: &Context) -> Step {
     take_letters(cx);
     let task = cx.pinned.borrow_mut().pop_front();

@@ -190,10 +190,18 @@ unsafe fn run<F: Future, S: Schedule>(header: NonNull<Header>) {
     }
     let polled = {
         // SAFETY: as above: the right to poll covers what the task inherited.
-        let locals = unsafe { borrow_locals(place) };
-        let scope = locals.as_deref().map(Scope::of_task);
+        let borrowed = unsafe { borrow_locals(place) };
+        let (locals, scope);
+        let entered = match borrowed {
+            None => None,
+            Some(it) => {
+                locals = it;
+                scope = Scope::of_task(&locals);
+                Some(&scope)
+            }
+        };
         // SAFETY: as above.
-        unsafe { poll(place, scope.as_ref()) }
+        unsafe { poll(place, entered) }
     };
     match polled {
         // SAFETY: as above; the future is gone.
@@ -376,6 +384,7 @@ unsafe fn cancel<F: Future, S: Schedule>(header: NonNull<Header>, reason: Option
 
 /// The task is over: stores the output and finds out whose it is. Wakes who awaits it,
 /// for the reason `why`, and does nothing more.
+#[inline(always)]
 unsafe fn complete<F: Future, S: Schedule>(
     place: Place<F, S>,
     output: Result<F::Output, JoinError>,

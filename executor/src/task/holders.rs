@@ -226,6 +226,12 @@ impl<T> Joiner<T> {
         self.header().join.poll() == Join::Done
     }
 
+    /// What there is: a waker, or the output.
+    #[inline]
+    pub(crate) fn look_at_slot(&self) -> Join {
+        self.header().join.poll()
+    }
+
     /// The output of a finished task.
     pub(crate) fn take(self) -> Result<T, JoinError> {
         debug_assert!(self.is_done(), "the output is not there");
@@ -241,19 +247,38 @@ impl<T> Joiner<T> {
     /// Puts `waker` into the slot, in place of what was there. `Pending`: it is
     /// in the slot and will be woken; otherwise it was dropped.
     pub(crate) fn register(&self, waker: Waker) -> Join {
-        let header = self.header();
         let old = match self.empty_slot() {
             (Join::Pending, old) => old,
             // The completer is at the slot, or was: it is not ours to write.
             (refusal, _) => return refusal,
         };
+        let answer = self.register_first(waker);
+        shim::assert_unlocked("the drop of a waker");
+        drop(old);
+        answer
+    }
+
+    /// Puts `waker` into the slot, which the caller has seen empty. `Pending`: likewise;
+    /// otherwise the task is over.
+    #[inline]
+    pub(crate) fn register_first(&self, waker: Waker) -> Join {
+        let header = self.header();
         header.join_waker.put(waker);
         let answer = header.join.register();
-        // SAFETY: 1: finished meanwhile, and nobody took what we put into the slot.
-        let unused = (answer == Join::Done).then(|| unsafe { header.take_join_waker() });
-        shim::assert_unlocked("the drop of a waker");
-        drop((old, unused));
+        if answer == Join::Done {
+            self.drop_unused();
+        }
         answer
+    }
+
+    /// The task was over before the waker was left.
+    #[cold]
+    #[inline(never)]
+    fn drop_unused(&self) {
+        // SAFETY: 1: finished meanwhile, and nobody took what we put into the slot.
+        let unused = unsafe { self.header().take_join_waker() };
+        shim::assert_unlocked("the drop of a waker");
+        drop(unused);
     }
 
     /// Takes the waker out of the slot, if there is one. `Pending`: the slot is empty,

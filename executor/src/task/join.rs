@@ -222,20 +222,36 @@ impl<T> JoinHandle<T> {
         let Link::Task(joiner) = &self.link else {
             return true;
         };
-        if joiner.is_done() {
-            return true;
-        }
-        if self.registered != addresses(waker) {
-            let clone = waker.clone();
-            let registered = addresses(&clone);
-            // Whatever comes of it, what lay there is not to be relied on.
-            self.registered = NOBODY;
-            match joiner.register(clone) {
-                Join::Done => return true,
-                // The completer is just taking our old waker out: look again soon.
-                Join::Locked => waker.wake_by_ref(),
-                Join::Pending | Join::Registered => self.registered = registered,
+        match joiner.look_at_slot() {
+            Join::Done => true,
+            // Most often this is the first poll.
+            Join::Pending => {
+                let clone = waker.clone();
+                let registered = addresses(&clone);
+                let answer = joiner.register_first(clone);
+                self.registered = if answer == Join::Done { NOBODY } else { registered };
+                answer == Join::Done
             }
+            Join::Registered | Join::Locked if self.registered == addresses(waker) => false,
+            Join::Registered | Join::Locked => self.watch_again(waker),
+        }
+    }
+
+    /// A waker lies in the slot already, or lay there until a moment ago.
+    #[inline(never)]
+    fn watch_again(&mut self, waker: &Waker) -> bool {
+        let Link::Task(joiner) = &self.link else {
+            return true;
+        };
+        let clone = waker.clone();
+        let registered = addresses(&clone);
+        // Whatever comes of it, what lay there is not to be relied on.
+        self.registered = NOBODY;
+        match joiner.register(clone) {
+            Join::Done => return true,
+            // The completer is just taking our old waker out: look again soon.
+            Join::Locked => waker.wake_by_ref(),
+            Join::Pending | Join::Registered => self.registered = registered,
         }
         false
     }

@@ -129,6 +129,16 @@ impl<T> Half<T, Receives> {
     /// The value, if one was sent. The receiver is gone.
     pub(super) fn take(self) -> Option<T> {
         let mut half = ManuallyDrop::new(self);
+        // O1, O3: sees the value, and the sender's last access.
+        let seen = half.seen();
+        if seen.has_value() && seen.is_gone(Side::Sender) {
+            // Who sends has taken its waker back, and ours is its to call.
+            debug_assert!(!seen.has_waker(Side::Sender), "{seen:?}");
+            // SAFETY: rule 2: VALUE is set, and we part.
+            let value = unsafe { half.read_value() };
+            half.obey(Leave::Free);
+            return Some(value);
+        }
         // SAFETY: the half is not touched any more, nor dropped.
         let Taken { mine, theirs, value } = unsafe { half.part() };
         wake(theirs);

@@ -43,6 +43,29 @@ fn edge_q1() {
     assert_eq!(seen, [(true, None), (false, Some(7))].into());
 }
 
+/// Q1 of a newcomer, which displaces by a swap.
+#[test]
+fn edge_q1_of_a_newcomer() {
+    let seen = outcomes(|| {
+        let (slot, memory) = (Arc::new(Slot::new()), Memory::new());
+        assert!(slot.put(task(1)).is_none());
+        let owner = {
+            let (slot, memory) = (slot.clone(), memory.clone());
+            thread::spawn(move || {
+                memory.write(7);
+                slot.put(task(2)).is_some()
+            })
+        };
+        let thief = thread::spawn(move || {
+            let stolen = slot.take().map(number);
+            (stolen, stolen.filter(|it| *it == 2).map(|_| memory.read()))
+        });
+        (owner.join().unwrap(), thief.join().unwrap())
+    });
+    // The one that lay there, before the owner displaces it; or the newcomer.
+    assert_eq!(seen, [(false, (Some(1), None)), (true, (Some(2), Some(7)))].into());
+}
+
 /// A slot that a thief emptied, late or twice, is filled by a store: nothing is lost,
 /// and nothing is there twice.
 #[test]

@@ -1,7 +1,29 @@
 //! When does a virtual clock jump? When every worker sleeps and nobody is
 //! [engaged](crate::engaged).
 
-use crate::scheduler::Scheduler;
+use crate::{engaged::Engaged, idle::Idle, scheduler::Scheduler};
+
+/// Who may let the clock jump.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// The caller, who is engaged from now on.
+    Ours,
+    /// The caller is engaged from now on, but somebody was woken, or came, after it had
+    /// found itself the last: that one will be the last in its turn.
+    SomebodyIsAwake,
+    /// Nobody: whoever is engaged lets a worker look when that is over.
+    SomebodyIsEngaged,
+}
+
+/// The last worker that fell asleep asks for the clock.
+pub(crate) fn hold(engaged: &Engaged, idle: &Idle) -> Hold {
+    match engaged.try_hold() {
+        false => Hold::SomebodyIsEngaged,
+        true if idle.all_asleep() => Hold::Ours,
+        true => Hold::SomebodyIsAwake,
+    }
+}
 
 impl Scheduler {
     /// Something is going on outside the workers: a virtual clock must not jump.
@@ -31,14 +53,13 @@ impl Scheduler {
     pub(crate) fn begin_jump(&self) -> bool {
         while self.driver.may_advance() {
             let total = self.engaged.total();
-            if !self.engaged.try_hold() {
-                return false;
-            }
-            if !self.idle.all_asleep() {
-                // Somebody was woken, or came, after our caller had found itself the
-                // last: it will be the last in its turn.
-                self.disengage();
-                return false;
+            match hold(&self.engaged, &self.idle) {
+                Hold::Ours => {}
+                Hold::SomebodyIsEngaged => return false,
+                Hold::SomebodyIsAwake => {
+                    self.disengage();
+                    return false;
+                }
             }
             // A waker that panics comes after the jump: somebody else may have been
             // woken, and if not, there is the next deadline to jump to.

@@ -120,11 +120,10 @@ pub(crate) struct Worker {
     pub(crate) polled: AtomicU64,
     /// Of a spare worker: whether it is one now.
     pub(crate) is_active: AtomicBool,
-    /// Whether the thread with the older right to its desk waits for it, or it is not
-    /// needed any more.
     /// Of the task that this worker watches.
     pub(crate) stamp: Stamp,
-    /// Whether the thread with the older right to its desk waits for it.
+    /// Whether the thread with the older right to its desk waits for it, or it is not
+    /// needed any more.
     pub(crate) is_wanted: AtomicBool,
     /// Its own thread, for pinned tasks.
     pub(crate) roll: Roll,

@@ -1,6 +1,6 @@
 //! Models [`crate::engaged`].
 
-use super::outcomes;
+use super::{memory::Memory, outcomes};
 use crate::engaged::Engaged;
 use std::sync::Arc;
 use sync::{
@@ -15,6 +15,8 @@ struct Runtime {
     engaged: Engaged,
     may_advance: AtomicBool,
     bed: Parker,
+    /// Written by whoever is engaged, read by whoever holds the clock.
+    work: Memory,
 }
 
 /// D3: a clock that may jump from now on is looked at once all is quiet, by the last
@@ -22,20 +24,24 @@ struct Runtime {
 #[test]
 fn edge_d3() {
     let seen = outcomes(|| {
-        let may_advance = AtomicBool::new(false);
+        let (engaged, may_advance) = (Engaged::new(), AtomicBool::new(false));
         let runtime =
-            Arc::new(Runtime { engaged: Engaged::new(), may_advance, bed: Parker::new() });
+            Arc::new(Runtime { engaged, may_advance, bed: Parker::new(), work: Memory::new() });
         runtime.engaged.engage();
         let (driver, guest) = (runtime.clone(), runtime.clone());
         let driver = thread::spawn(move || {
             driver.may_advance.swap(true, Relaxed);
             driver.bed.unpark();
         });
-        let guest =
-            thread::spawn(move || guest.engaged.disengage() && guest.may_advance.load(Relaxed));
+        let guest = thread::spawn(move || {
+            guest.work.write(1);
+            guest.engaged.disengage() && guest.may_advance.load(Relaxed)
+        });
         let worker = thread::spawn(move || {
             runtime.bed.park();
-            runtime.may_advance.load(Relaxed) && runtime.engaged.try_hold()
+            let holds = runtime.may_advance.load(Relaxed) && runtime.engaged.try_hold();
+            assert!(!holds || runtime.work.read() == 1, "what went on is over, and seen");
+            holds
         });
         driver.join().unwrap();
         (guest.join().unwrap(), worker.join().unwrap())

@@ -4,7 +4,11 @@
 //! a push and a look.
 
 use super::{outcomes, outcomes_within};
-use crate::idle::{Asleep, Awake, Idle};
+use crate::{
+    engaged::Engaged,
+    idle::{Asleep, Awake, Idle},
+    jump::{self, Hold},
+};
 use std::sync::Arc;
 use sync::{
     parker::Parker,
@@ -233,36 +237,54 @@ fn two_sleepers_share_the_work() {
     assert_eq!(seen, [0].into());
 }
 
-/// A virtual clock beside spare workers: what `Scheduler` does with the count of the
-/// engaged, without the rest of it.
+/// A virtual clock beside spare workers: what `Scheduler` does with those who sleep and
+/// those who are engaged, without the rest of it.
 struct Clock {
     idle: Idle,
-    engaged: AtomicU32,
+    engaged: Engaged,
     /// How often the clock jumped, or somebody was told to see whether it may.
     looks: AtomicU32,
+    /// What a spare worker does now.
+    spare: AtomicU32,
 }
+
+/// It has come, and is awake.
+const HERE: u32 = 1;
+/// It is about to fall asleep.
+const SLEEPY: u32 = 2;
 
 impl Clock {
     fn new() -> Arc<Self> {
         let number = || AtomicU32::new(0);
         let idle = Idle::with_spares(1, 1);
-        Arc::new(Self { idle, engaged: number(), looks: number() })
+        Arc::new(Self { idle, engaged: Engaged::new(), looks: number(), spare: number() })
     }
 
     fn fall_asleep(&self, worker: usize) {
-        let is_last = self.idle.fall_asleep(worker, false) == Asleep::TheLast;
-        if is_last && self.engaged.compare_exchange(0, 1, AcqRel, Relaxed).is_ok() {
-            match self.idle.all_asleep() {
-                true => drop((self.looks.fetch_add(1, Relaxed), self.engaged.fetch_sub(1, AcqRel))),
-                false => self.disengage(),
+        if self.idle.fall_asleep(worker, false) != Asleep::TheLast {
+            return;
+        }
+        let before = self.spare.fetch_add(0, AcqRel);
+        match jump::hold(&self.engaged, &self.idle) {
+            Hold::Ours => {
+                let after = self.spare.fetch_add(0, AcqRel);
+                assert!((before, after) != (HERE, HERE), "a jump over what is awake");
+                self.looks.fetch_add(1, Relaxed);
+                let _ = self.engaged.disengage();
             }
+            Hold::SomebodyIsAwake => self.disengage(),
+            Hold::SomebodyIsEngaged => {}
         }
     }
 
     fn disengage(&self) {
-        if self.engaged.fetch_sub(1, AcqRel) == 1 && self.idle.all_asleep() {
+        if self.engaged.disengage() && self.idle.all_asleep() {
             self.looks.fetch_add(1, Relaxed);
         }
+    }
+
+    fn is_now(&self, what: u32) {
+        self.spare.swap(what, AcqRel);
     }
 }
 
@@ -276,9 +298,11 @@ fn the_clock_waits_for_a_spare_worker_that_comes() {
         let worker = thread::spawn(move || worker.fall_asleep(0));
         let spare = clock.clone();
         let spare = thread::spawn(move || {
-            spare.engaged.fetch_add(1, Relaxed);
+            spare.engaged.engage();
             spare.idle.join();
             spare.disengage();
+            spare.is_now(HERE);
+            spare.is_now(SLEEPY);
             spare.fall_asleep(1);
         });
         worker.join().unwrap();
@@ -301,7 +325,7 @@ fn the_clock_does_not_wait_for_a_spare_worker_that_went() {
         let worker = thread::spawn(move || worker.fall_asleep(0));
         let spare = clock.clone();
         let spare = thread::spawn(move || {
-            spare.engaged.fetch_add(1, Relaxed);
+            spare.engaged.engage();
             spare.idle.leave();
             spare.disengage();
         });

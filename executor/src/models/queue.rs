@@ -43,6 +43,29 @@ fn edge_q1() {
     assert_eq!(seen, [(true, None), (false, Some(7))].into());
 }
 
+/// Q1 of a newcomer, which displaces by a swap.
+#[test]
+fn edge_q1_of_a_newcomer() {
+    let seen = outcomes(|| {
+        let (slot, memory) = (Arc::new(Slot::new()), Memory::new());
+        assert!(slot.put(task(1)).is_none());
+        let owner = {
+            let (slot, memory) = (slot.clone(), memory.clone());
+            thread::spawn(move || {
+                memory.write(7);
+                slot.put(task(2)).is_some()
+            })
+        };
+        let thief = thread::spawn(move || {
+            let stolen = slot.take().map(number);
+            (stolen, stolen.filter(|it| *it == 2).map(|_| memory.read()))
+        });
+        (owner.join().unwrap(), thief.join().unwrap())
+    });
+    // The one that lay there, before the owner displaces it; or the newcomer.
+    assert_eq!(seen, [(false, (Some(1), None)), (true, (Some(2), Some(7)))].into());
+}
+
 /// A slot that a thief emptied, late or twice, is filled by a store: nothing is lost,
 /// and nothing is there twice.
 #[test]
@@ -162,28 +185,37 @@ fn a_task_that_is_rescued_from_a_slot_is_found() {
     assert_eq!(seen, expected.into());
 }
 
-/// Two threads queue in a shard each while the only worker falls asleep: whoever sees
-/// neither is woken by one of them. D1, with more than one length to look at.
-#[test]
-fn no_shard_is_overlooked_before_sleep() {
-    let seen = outcomes(|| {
-        let (injector, idle) = (Arc::new(Injector::with_shards(2)), Arc::new(Idle::new(1)));
-        let worker = {
-            let (injector, idle) = (injector.clone(), idle.clone());
-            thread::spawn(move || {
-                let _ = idle.fall_asleep(0, false);
-                injector.is_empty()
-            })
-        };
-        let pushers = [0, 1].map(|shard| {
+/// Threads queue in a shard each while the only worker falls asleep: whoever sees nothing
+/// is woken by one of them. Says whether the worker saw nothing, and whether it was woken.
+fn falls_asleep_beside_pushes_to(shards: &[usize]) -> (bool, bool) {
+    let (injector, idle) = (Arc::new(Injector::with_shards(2)), Arc::new(Idle::new(1)));
+    let worker = {
+        let (injector, idle) = (injector.clone(), idle.clone());
+        thread::spawn(move || {
+            let _ = idle.fall_asleep(0, false);
+            injector.is_empty()
+        })
+    };
+    let pushers: Vec<_> = shards
+        .iter()
+        .map(|&shard| {
             let (injector, idle) = (injector.clone(), idle.clone());
             thread::spawn(move || {
                 injector.push_in(shard, task(shard + 1)) && idle.work_pushed().is_some()
             })
-        });
-        let is_woken = pushers.map(|it| it.join().unwrap()).contains(&true);
-        (worker.join().unwrap(), is_woken)
-    });
-    // Asleep for good, and nobody woke it, would be two lost tasks.
-    assert_eq!(seen, [(false, false), (false, true), (true, true)].into());
+        })
+        .collect();
+    let wakes = pushers.into_iter().map(|it| it.join().unwrap()).filter(|it| *it).count();
+    (worker.join().unwrap(), wakes > 0)
+}
+
+/// D1, with more than one length to look at. Each shard alone, too: with both, whoever
+/// pushes to the one hides that the other was overlooked.
+#[test]
+fn no_shard_is_overlooked_before_sleep() {
+    for shards in [&[0][..], &[1], &[0, 1]] {
+        let seen = outcomes(move || falls_asleep_beside_pushes_to(shards));
+        // Asleep for good, and nobody woke it, would be lost tasks.
+        assert_eq!(seen, [(false, false), (false, true), (true, true)].into(), "{shards:?}");
+    }
 }

@@ -8,7 +8,8 @@
 //! once, the joiner is woken or told, and the home ends exactly once.
 //!
 //! The scheduler guards a plain cell: each use reads it, its end writes it. So a
-//! scheduler that is used after, or while, it ends is a race, which loom reports.
+//! scheduler that is used after, or while, it ends is a race, which loom reports; so is
+//! a cell whose route is asked for while it ends.
 
 use super::{memory::Memory, outcomes, outcomes_within};
 use crate::task::{
@@ -50,6 +51,8 @@ pub(super) struct Scheduler {
     kind: Kind,
     /// Read by every use, written at the end.
     alive: Memory,
+    /// Of the one cell there is: read by who asks it for its route, written at its end.
+    cell: Memory,
     ledger: Arc<Ledger>,
 }
 
@@ -82,7 +85,8 @@ impl Scheduler {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let home = Home::new(this.as_ptr().cast(), 0, 1);
             let queue = Lock::new(Queue::default());
-            Self { home, queue, kind, alive: Memory::new(), ledger: ledger.clone() }
+            let (alive, cell) = (Memory::new(), Memory::new());
+            Self { home, queue, kind, alive, cell, ledger: ledger.clone() }
         })
     }
 
@@ -119,10 +123,13 @@ unsafe impl<const CLAIMED: bool> Schedule for Listed<CLAIMED> {
     const CLAIMED: bool = CLAIMED;
 
     fn route(&self, home: NonNull<Home>) -> NonNull<Home> {
+        // A real one may look into the cell for it.
+        Scheduler::of(home).cell.read();
         home
     }
 
     fn wake_here(home: NonNull<Home>, _why: Why, wake: impl FnOnce() -> Option<Task>) -> bool {
+        Scheduler::of(home).alive.read();
         let is_local = matches!(Scheduler::of(home).kind, Kind::Local);
         if is_local && let Some(task) = wake() {
             Scheduler::of(home).queue(task);
@@ -140,6 +147,7 @@ unsafe impl<const CLAIMED: bool> Schedule for Listed<CLAIMED> {
 
     unsafe fn give_back(home: NonNull<Home>, record: NonNull<Record>) {
         Scheduler::of(home).alive.read();
+        Scheduler::of(home).cell.write(1);
         // SAFETY: 1 and 2 are the caller's.
         unsafe { Home::give_back(home, record) }
     }
@@ -519,4 +527,27 @@ fn ends_of_wakers_beside_a_poll() {
 #[test]
 fn ends_of_handles_beside_a_poll() {
     check_pairs_beside_a_poll(Kind::Local, |act| matches!(act, Detach | Register | Leave));
+}
+
+/// A poll that ends lets go of the cell: somebody else wakes the task at that moment, runs
+/// it to its end, and frees it. Nobody holds it but its waker.
+#[test]
+fn a_task_ends_elsewhere_right_after_a_poll() {
+    let seen = outcomes(|| {
+        let mut world = World::new(Kind::Local);
+        world.waker.as_ref().expect("the future left it").wake_by_ref();
+        drop((world.joiner.take(), world.reference.take()));
+        let [first, second] = [Run, Run].map(|act| act.body(&mut world));
+        let waker = world.waker.take().expect("the future left it");
+        let ready = world.ready.clone();
+        let first = thread::spawn(first);
+        let second = thread::spawn(move || {
+            ready.swap(true, Relaxed);
+            waker.wake();
+            second()
+        });
+        drop((first.join().unwrap(), second.join().unwrap()));
+        thread::spawn(move || world.end(vec![])).join().unwrap()
+    });
+    assert_eq!(seen, [Finished].into());
 }

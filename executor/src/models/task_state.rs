@@ -157,6 +157,32 @@ fn an_abort_is_seen_by_a_poll_or_queues_the_task() {
     assert_eq!(outcomes(|| race(1, &[Task::run])), [(Waits, 0)].into());
 }
 
+/// T1 of an abort: whoever drops the future sees what was written before.
+#[test]
+fn edge_t1_of_an_abort() {
+    let seen = outcomes(|| {
+        let (task, memory) = (Task::new(1), Memory::new());
+        let (theirs, written) = (task.clone(), memory.clone());
+        let runner = thread::spawn(move || {
+            loop {
+                if theirs.state.start_poll() == StartPoll::Cancel {
+                    return Some(written.read());
+                }
+                if theirs.state.end_poll() == EndPoll::Parked {
+                    return None;
+                }
+            }
+        });
+        let aborter = thread::spawn(move || {
+            memory.write(7);
+            task.state.cancel() == Wake::Schedule
+        });
+        (runner.join().unwrap(), aborter.join().unwrap())
+    });
+    // Told at the start or the end of the poll; or after it, when the aborter queues it.
+    assert_eq!(seen, [(Some(7), false), (None, true)].into());
+}
+
 /// A finished output wins over an abort, otherwise the task is cancelled: never
 /// both, never neither.
 #[test]

@@ -1,29 +1,28 @@
 //! Waking that learns, by a clock that only the tests move: counts are exact.
 
 use super::*;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Condvar, Mutex, atomic::AtomicU64};
 
 /// A driver whose time stands still until a test moves it. A sleep ends when the worker
 /// is unparked, or when the tests end all dozes.
 struct Still {
-    inner: ThreadDriver,
     start: Instant,
     passed_us: AtomicU64,
-    /// How many sleeps there were with an end, and are now.
+    /// How many sleeps there were with an end, and are now that nobody has ended.
     dozes: AtomicUsize,
     dozing: AtomicUsize,
-    seats: usize,
+    /// For each seat, whether it was unparked since its last sleep.
+    unparked: Vec<(Mutex<bool>, Condvar)>,
 }
 
 impl Still {
     fn new(seats: usize) -> Arc<Self> {
         Arc::new(Self {
-            inner: ThreadDriver::new(seats),
             start: sync::shim::now(),
             passed_us: AtomicU64::new(0),
             dozes: AtomicUsize::new(0),
             dozing: AtomicUsize::new(0),
-            seats,
+            unparked: (0..seats).map(|_| Default::default()).collect(),
         })
     }
 
@@ -32,26 +31,33 @@ impl Still {
     }
 
     fn end_dozes(&self) {
-        (0..self.seats as u32).for_each(|it| self.inner.unpark(Seat(it)));
+        (0..self.unparked.len()).for_each(|it| self.unpark(Seat(it as u32)));
     }
 }
 
 impl Driver for Still {
     fn attach(&self, _: Seat) {}
     fn detach(&self, _: Seat) {}
-    fn park(&self, seat: Seat, until: Option<Instant>, max: usize) -> usize {
+    fn park(&self, seat: Seat, until: Option<Instant>, _: usize) -> usize {
         let doze = usize::from(until.is_some());
         self.dozes.fetch_add(doze, Relaxed);
-        self.dozing.fetch_add(doze, Relaxed);
-        let events = self.inner.park(seat, None, max);
-        self.dozing.fetch_sub(doze, Relaxed);
-        events
+        let (unparked, changed) = &self.unparked[seat.0 as usize];
+        let mut unparked = unparked.lock().unwrap();
+        if !*unparked {
+            self.dozing.fetch_add(doze, Relaxed);
+            unparked = changed.wait_while(unparked, |it| !*it).unwrap();
+            self.dozing.fetch_sub(doze, Relaxed);
+        }
+        *unparked = false;
+        0
     }
     fn poll(&self, _: Seat, _: usize) -> usize {
         0
     }
     fn unpark(&self, seat: Seat) {
-        self.inner.unpark(seat);
+        let (unparked, changed) = &self.unparked[seat.0 as usize];
+        *unparked.lock().unwrap() = true;
+        changed.notify_all();
     }
     fn next_deadline(&self, _: Seat) -> Option<Instant> {
         None
@@ -70,21 +76,38 @@ impl Driver for Still {
 fn beside_a_dozer<T: Send + 'static>(
     body: impl FnOnce(Arc<Still>, Handle) -> T + Send + 'static,
 ) -> T {
+    beside_a_dozer_until(|driver, handle| (body(driver, handle), vec![]))
+}
+
+/// The same, and the runtime goes on until the tasks that `body` gives are over.
+fn beside_a_dozer_until<T: Send + 'static>(
+    body: impl FnOnce(Arc<Still>, Handle) -> (T, Vec<JoinHandle<()>>) + Send + 'static,
+) -> T {
     in_time(move || {
         let builder = multi(2).unwatched();
         let driver = Still::new(builder.seats());
         let executor = builder.build(driver.clone()).unwrap();
         let handle = executor.handle().clone();
         let task = executor.handle().spawn(async move {
-            while driver.dozing.load(Relaxed) == 0 {
-                drop(spawn(async {}));
-                std::thread::yield_now();
+            loop {
+                let before = wakes(&handle);
+                if driver.dozing.load(Relaxed) == 0 {
+                    drop(spawn(async {}));
+                    std::thread::yield_now();
+                    continue;
+                }
+                // What is left of these runs first: who retires does not look at it.
+                yield_now().await;
+                // Nothing but a wake ends a doze.
+                if wakes(&handle) == before {
+                    break;
+                }
             }
-            // What is left of these runs first: who retires does not look at it.
-            crate::yield_now().await;
             body(driver, handle)
         });
-        executor.block_on(task).unwrap()
+        let (value, tasks) = executor.block_on(task).unwrap();
+        tasks.into_iter().for_each(|it| executor.block_on(it).unwrap());
+        value
     })
 }
 
@@ -141,14 +164,14 @@ fn what_comes_from_outside_asks_for_nobodys_word() {
 /// spawned, and the doze does not end: then the other worker is woken.
 #[test]
 fn a_burst_of_long_tasks_is_put_off_by_one_of_them() {
-    let alone = beside_a_dozer(|driver, _| {
+    let alone = beside_a_dozer_until(|driver, _| {
         let (begun, helped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let here = std::thread::current().id();
         let alone = Arc::new(AtomicUsize::new(0));
-        for _ in 0..20 {
+        let burst = (0..20).map(|_| {
             let (driver, begun) = (driver.clone(), begun.clone());
             let (helped, alone) = (helped.clone(), alone.clone());
-            drop(spawn(async move {
+            spawn(async move {
                 if std::thread::current().id() != here {
                     helped.store(true, Relaxed);
                 }
@@ -162,9 +185,9 @@ fn a_burst_of_long_tasks_is_put_off_by_one_of_them() {
                 if !helped.load(Relaxed) {
                     alone.fetch_add(1, Relaxed);
                 }
-            }));
-        }
-        alone
+            })
+        });
+        (alone.clone(), burst.collect())
     });
     assert!(alone.load(Relaxed) <= 1, "{alone:?} were run one after the other");
 }

@@ -300,7 +300,10 @@ fn threads_that_stood_in_do_so_again_and_not_too_many_stay() {
             thread::yield_now();
         }
         drop(runtime);
-        assert_eq!(threads_named("again-"), 0, "they end with the runtime");
+        while threads_named("again-") > 0 {
+            // The last word of a thread comes before the system has seen its end.
+            thread::yield_now();
+        }
     });
 }
 

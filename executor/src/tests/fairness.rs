@@ -65,7 +65,10 @@ impl Driver for Ticking {
     fn now(&self) -> Instant {
         sync::shim::now()
     }
-    fn close(&self) {}
+    fn close(&self) {
+        // A waker keeps its task, that its runtime, and that its driver.
+        drop(self.waiting.lock().unwrap().take());
+    }
 }
 
 impl Stage {
